@@ -1,0 +1,40 @@
+# `make help` says what there is. HOST, PORT and WORKERS are honoured: make run PORT=8001
+PYTHON_HERE := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help run serve test check bench lock
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
+
+run: ## install what is needed, then serve with the local model
+	@scripts/install run
+	@exec .venv/bin/headrace serve
+
+serve: ## the same without installing
+	@test -x .venv/bin/headrace || { echo 'Nothing is installed yet: make run' >&2; exit 1; }
+	@exec .venv/bin/headrace serve
+
+test: ## install what the tests need and run them all; ARGS='-k name' for some
+	@scripts/install test
+	@$(PYTHON_HERE) -m pytest $(ARGS)
+
+check: ## ruff, mypy --strict, floors, cycles and sizes
+	@scripts/install test
+	$(PYTHON_HERE) -m ruff check .
+	$(PYTHON_HERE) -m ruff format --check .
+	$(PYTHON_HERE) -m mypy
+	$(PYTHON_HERE) -m pytest tests/test_architecture.py
+
+bench: ## CPU an event, memory, time to first token, beside other ways
+	@scripts/install test
+	@$(PYTHON_HERE) -m bench $(ARGS)
+
+# uv finds one set of versions for every system and Python from 3.11 on; the locks name no registry.
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--excludes requirements/excluded.txt
+
+lock: ## resolve requirements/*.in and pyproject.toml anew (needs uv); ARGS=--upgrade for newer versions
+	$(LOCK) $(ARGS) pyproject.toml --extra server --extra local requirements/run.in -o requirements/run.txt
+	$(LOCK) $(ARGS) pyproject.toml --all-extras requirements/run.in requirements/test.in \
+		-c requirements/run.txt -o requirements/test.txt

@@ -1,0 +1,77 @@
+"""What is asked of each target. The figures are those that the project's goals are stated in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from bench.upstream import Behaviour
+
+Name = Literal["full", "paced", "first", "memory"]
+GAP = 50_000  # µs: 20 tokens a second, a common speed of large models
+DELAY = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """`requests` None: each stream is one request, opened over `ramp` seconds, and the load holds them all at once."""
+
+    name: Name
+    behaviour: Behaviour
+    streams: int
+    requests: int | None
+    ramp: float = 0.0
+    deadline: float = 40.0
+    repeats: int = 3
+    fresh: bool = False
+    """Whether the target is started anew, so that memory left by earlier work does not hide what this one takes."""
+
+    once_for: str = ""
+    """A target whose figures need no repeats."""
+
+    @property
+    def title(self) -> str:
+        return _TITLES[self.name].format(streams=self.streams, tokens=self.behaviour.tokens, requests=self.requests)
+
+
+_TITLES: dict[Name, str] = {
+    "full": "Full pace: {streams} streams at once × {tokens} tokens",
+    "paced": "Paced: {streams} streams × 20 tokens/s",
+    "first": "First token: {requests} requests one at a time",
+    "memory": "Memory: {streams:,} open streams × 20 tokens/s",
+}
+
+WARM_UP = Workload("full", Behaviour(tokens=20), streams=4, requests=40, repeats=1)
+ALL = (
+    Workload("full", Behaviour(tokens=400), streams=64, requests=256),
+    Workload("first", Behaviour(tokens=20), streams=1, requests=200),
+    Workload(
+        "paced",
+        Behaviour(tokens=260, gap=GAP, delay=DELAY),
+        streams=500,
+        requests=None,
+        ramp=1.0,
+        deadline=20.0,
+        repeats=2,
+        once_for="direct",
+    ),
+    Workload(
+        "memory",
+        Behaviour(tokens=200, gap=GAP, delay=DELAY),
+        streams=1000,
+        requests=None,
+        ramp=2.0,
+        deadline=18.0,
+        repeats=1,
+        fresh=True,
+    ),
+)
+
+
+def quick(workload: Workload) -> Workload:
+    """The same, shorter: good to see a large change, not to publish."""
+    behaviour = workload.behaviour
+    if behaviour.gap:
+        shorter = replace(behaviour, tokens=80)
+        return replace(workload, behaviour=shorter, deadline=8.0, repeats=1)
+    return replace(workload, requests=(workload.requests or 0) // 4, repeats=1)

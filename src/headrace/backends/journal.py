@@ -1,0 +1,167 @@
+"""A resumable log for each stream: history and live are one read from a cursor, so there is no seam between them.
+
+`MemoryJournal` serves one process, from any thread and event loop. It refuses to grow without bound: old entries are
+packed, finished logs expire, and over the bounds below the oldest finished logs go first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Protocol
+
+from headrace.backends.log import Batch, Log
+from headrace.backends.waiting import TaskWaiter, ThreadWaiter
+from headrace.errors import HeadraceError
+from headrace.stream.events import Entry, Failure, Finish
+
+REPLAY_SECONDS = 600.0  # a finished stream can be replayed this long: a phone in a tunnel, a reloaded tab
+JOURNAL_BYTES = 512 * 1024 * 1024  # all logs of one process; over it the oldest finished ones are dropped
+PACK_DELAY = 1.0  # after the end: those who follow live have taken the last entries by then
+IDLE_SECONDS = 15.0  # silence after which a reader is told so, to send a keep-alive
+
+EMPTY = Batch(0, ())
+
+
+class UnknownStreamError(HeadraceError):
+    """No such stream here: never was, expired, or lives on a worker that shares no journal with this one."""
+
+
+class Writer(Protocol):
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Number these entries and show them to every reader. Nothing may follow a `Finish`."""
+
+
+class Journal(Protocol):
+    def writer(self, stream_id: str, *, on_cancel: Callable[[], None]) -> AbstractAsyncContextManager[Writer]:
+        """Take the lease on a new log. Left unfinished, the log ends with `producer_lost`."""
+
+    def read(self, stream_id: str, after: int = 0, *, idle: float = IDLE_SECONDS) -> AsyncIterator[Batch]:
+        """Entries after number `after`, history and then live, to the end. An empty batch is a heartbeat.
+
+        Raises `UnknownStreamError`, and `CursorError` (see `backends.log`) for a cursor that cannot be served.
+        """
+
+    async def cancel(self, stream_id: str) -> None:
+        """Ask the producer to stop, wherever it runs. No error where it has ended; `UnknownStreamError` otherwise."""
+
+
+class MemoryJournal:
+    """The journal of one process. `clock` is monotonic seconds."""
+
+    def __init__(
+        self,
+        *,
+        replay_seconds: float = REPLAY_SECONDS,
+        max_bytes: int = JOURNAL_BYTES,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._replay = replay_seconds
+        self._max_bytes = max_bytes
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._logs: dict[str, Log] = {}
+        self._finished: dict[str, float] = {}  # in the order of their ends, with the time of expiry
+
+    @asynccontextmanager
+    async def writer(self, stream_id: str, *, on_cancel: Callable[[], None]) -> AsyncIterator[Log]:
+        log = self.create(stream_id)
+        if log.leased:
+            raise KeyError(stream_id)
+        log.leased, log.on_cancel = True, on_cancel
+        try:
+            yield log
+        finally:
+            log.on_cancel = None
+            if not log.ended:
+                log.append((Failure("producer_lost", "The stream's producer stopped unexpectedly."), Finish("error")))
+            self._retire(stream_id)
+
+    def create(self, stream_id: str, about: Mapping[str, Any] | None = None) -> Log:
+        """The log of a stream that is about to be produced: a reader may come before the first entry."""
+        self.sweep()
+        with self._lock:
+            return self._logs.setdefault(stream_id, Log(about))
+
+    def find(self, **about: Any) -> list[tuple[str, Log]]:
+        """The logs that are kept and about this, newest first."""
+        wanted = about.items()
+        with self._lock:
+            found = [(stream_id, log) for stream_id, log in self._logs.items() if wanted <= log.about.items()]
+        return found[::-1]
+
+    def log(self, stream_id: str) -> Log:
+        """The log of a stream that is known and not expired."""
+        log = self._logs.get(stream_id)
+        expiry = self._finished.get(stream_id)
+        if log is None or (expiry is not None and expiry <= self._clock()):
+            raise UnknownStreamError(stream_id)
+        return log
+
+    async def read(self, stream_id: str, after: int = 0, *, idle: float = IDLE_SECONDS) -> AsyncIterator[Batch]:
+        log, waiter = self.log(stream_id), TaskWaiter(idle)
+        with log.follow(waiter, after) as follower:
+            while not follower.ended:
+                batch = follower.next()
+                if batch is not None:
+                    yield batch
+                elif not await waiter.wait():
+                    yield EMPTY
+
+    def read_blocking(self, stream_id: str, after: int = 0, *, idle: float = IDLE_SECONDS) -> Iterator[Batch]:
+        """`read` for a plain thread, where there is no event loop."""
+        log, waiter = self.log(stream_id), ThreadWaiter(idle)
+        with log.follow(waiter, after) as follower:
+            while not follower.ended:
+                batch = follower.next()
+                if batch is not None:
+                    yield batch
+                elif not waiter.wait():
+                    yield EMPTY
+
+    async def cancel(self, stream_id: str) -> None:
+        self.cancel_now(stream_id)
+
+    def cancel_now(self, stream_id: str) -> None:
+        """`cancel` from any thread."""
+        on_cancel = self.log(stream_id).on_cancel
+        if on_cancel is not None:
+            on_cancel()
+
+    @property
+    def size(self) -> int:
+        """Bytes of packed entries held now."""
+        return sum(log.packed_bytes for log in list(self._logs.values()))
+
+    def __len__(self) -> int:
+        return len(self._logs)
+
+    def sweep(self) -> None:
+        """Drop what has expired, then the oldest finished logs while the whole is over its bound."""
+        now = self._clock()
+        with self._lock:
+            for stream_id, expiry in list(self._finished.items()):
+                if expiry > now:
+                    break
+                self._drop(stream_id)
+            excess = self.size - self._max_bytes if self._finished else 0
+            for stream_id in list(self._finished):
+                if excess <= 0:
+                    break
+                excess -= self._logs[stream_id].packed_bytes
+                self._drop(stream_id)
+
+    def _retire(self, stream_id: str) -> None:
+        """Start the time of replay, and see that the log goes at its end even if no other stream ever comes."""
+        loop = asyncio.get_running_loop()
+        loop.call_later(PACK_DELAY, self._logs[stream_id].pack)
+        self._finished[stream_id] = self._clock() + self._replay
+        loop.call_later(self._replay + 0.01, self.sweep)
+        self.sweep()
+
+    def _drop(self, stream_id: str) -> None:
+        self._finished.pop(stream_id, None)
+        self._logs.pop(stream_id, None)

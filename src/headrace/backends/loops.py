@@ -1,0 +1,34 @@
+"""One event loop in a background thread, for callers that have none: WSGI workers, scripts, management commands.
+
+It is started on first use in each process, so after a fork, and never shared with a parent process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+
+_lock = threading.Lock()
+_loops: dict[int, asyncio.AbstractEventLoop] = {}
+
+
+def background_loop() -> asyncio.AbstractEventLoop:
+    """The running background loop of this process; one daemon thread, however many streams."""
+    pid = os.getpid()
+    with _lock:
+        loop = _loops.get(pid)
+        if loop is None or loop.is_closed():
+            loop = _new_loop()
+            _loops.clear()  # a parent's loop is not ours: its thread does not run here
+            _loops[pid] = loop
+            threading.Thread(target=loop.run_forever, name="headrace-loop", daemon=True).start()
+        return loop
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()

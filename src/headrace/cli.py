@@ -1,0 +1,100 @@
+"""The `headrace` command: reads its arguments and hands over. What a subcommand needs is imported only when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+EXIT_INTERRUPTED = 130  # 128 and SIGINT, as shells have it
+
+DESCRIPTION = "Streams the answers of language models to people and programs."
+KEYS = "The key comes from the environment: HEADRACE_API_KEY, or the provider's own variable, such as OPENAI_API_KEY."
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit status of one run."""
+    arguments = _parser().parse_args(argv)
+    from headrace.commands.terminal import CommandError, complain
+    from headrace.errors import HeadraceError
+
+    command: Callable[[argparse.Namespace], int] = arguments.command
+    try:
+        return command(arguments)
+    except (CommandError, HeadraceError) as error:
+        complain(f"headrace: {error}")
+        return 1
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # whoever read us has enough; Python must not complain when it flushes at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="headrace", description=DESCRIPTION)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _serve_arguments(commands.add_parser("serve", help="run the server", description="Run the server."))
+    chat = commands.add_parser("chat", help="ask a model", description="Ask a model in the terminal.", epilog=KEYS)
+    _chat_arguments(chat)
+    version = commands.add_parser("version", help="say which version this is")
+    version.set_defaults(command=_version)
+    return parser
+
+
+def _serve_arguments(parser: argparse.ArgumentParser) -> None:
+    # A default that is a string is checked like an argument, so that a wrong variable is a usage error too.
+    host, port, workers = (os.environ.get(name) for name in ("HOST", "PORT", "WORKERS"))
+    parser.add_argument("--host", default=host or "127.0.0.1", help="address to listen on (HOST, %(default)s)")
+    parser.add_argument("--port", default=port or "8000", type=_port, help="port (PORT, %(default)s); 0: a free one")
+    parser.add_argument("--workers", default=workers or "1", type=_workers, help="processes (WORKERS, %(default)s)")
+    parser.set_defaults(command=_serve)
+
+
+def _chat_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("prompt", help="what to ask; - reads it from standard input")
+    parser.add_argument("--model", default="", help="the model's name; without it, one that is found")
+    parser.add_argument("--provider", default="", help="openai, deepseek, ollama, local, …")
+    parser.add_argument("--endpoint", default="", help="the provider's address, where it is not the usual one")
+    parser.add_argument("--system", default="", help="a system message before the prompt")
+    parser.add_argument("--temperature", type=float, help="0 repeats itself, higher varies (0.7)")
+    parser.add_argument("--max-tokens", type=int, help="the longest answer, in tokens (8192)")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line for each event")
+    parser.set_defaults(command=_chat)
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from headrace.commands.serve import run
+
+    return run(arguments)
+
+
+def _chat(arguments: argparse.Namespace) -> int:
+    from headrace.commands.chat import run
+
+    return run(arguments)
+
+
+def _version(_: argparse.Namespace) -> int:
+    from headrace.commands.version import run
+
+    return run()
+
+
+def _port(text: str) -> int:
+    return _whole(text, 0, 65535)
+
+
+def _workers(text: str) -> int:
+    return _whole(text, 1, 1024)
+
+
+def _whole(text: str, least: int, most: int) -> int:
+    if not text.strip().isdecimal() or not least <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} to {most}")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

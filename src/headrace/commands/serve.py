@@ -1,0 +1,126 @@
+"""`headrace serve`: the parent process. It owns the socket, the migration, the workers and the model servers.
+
+It never imports Django and answers no request itself, so it stays small and cannot be brought down by one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib.util
+import os
+import signal
+import socket
+import tempfile
+from collections.abc import Coroutine, Mapping
+from pathlib import Path
+from typing import Any
+
+from headrace.backends.children import kill, start_python
+from headrace.backends.localmodel import INSTALL, installed, model_address
+from headrace.backends.supervisor import supervisor
+from headrace.backends.supervisor_socket import SOCKET_VARIABLE, serve_models
+from headrace.commands.listening import address_of, bind
+from headrace.commands.terminal import CommandError, say
+from headrace.commands.workers import Workers
+from headrace.common.conf import SettingError, load
+
+TRY = """\
+Ready: {address}/
+
+Try it (with the small model that comes along, in English):
+
+curl -N {address}/api/projects/default/playground/chat/stream/ -H 'Content-Type: application/json' \
+-d '{{"messages": [{{"role": "user", "content": "Tell me about rivers"}}], "model": {{"providerId": "local"}}}}'
+
+Ctrl-C ends it."""
+LOGGED_IN = """\
+Ready: {address}/
+
+HEADRACE_AUTH is "required": people log in, and programs carry a project's token. Ctrl-C ends it."""
+NO_MODEL = f"The model that comes along is not installed. To have it: {INSTALL}"
+NO_SERVER = 'The server is not installed. To have it: pip install "headrace[server]"'
+
+EXIT_IMPATIENT = 130
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until a signal says otherwise; the exit status."""
+    if importlib.util.find_spec("uvicorn") is None:
+        raise CommandError(NO_SERVER)
+    try:
+        settings = load()
+    except SettingError as error:
+        raise CommandError(str(error)) from None
+    with bind(arguments.host, arguments.port, only_loopback=settings.local) as listener:
+        return asyncio.run(_serve(listener, arguments.workers, local=settings.local))
+
+
+async def _serve(listener: socket.socket, workers: int, *, local: bool) -> int:
+    stop = _stop_signal()
+    with tempfile.TemporaryDirectory(prefix="headrace-") as private:  # only its owner may enter
+        path = str(Path(private) / "supervisor")
+        environment = dict(os.environ) | {SOCKET_VARIABLE: path}
+        async with await serve_models(path, model_address):
+            try:
+                if not await _unless(stop, _prepared(environment)):
+                    return 0
+                return await _run_workers(Workers(workers, listener, environment), stop, address_of(listener), local)
+            finally:
+                await asyncio.to_thread(supervisor().close)
+
+
+async def _run_workers(workers: Workers, stop: asyncio.Event, address: str, local: bool) -> int:
+    try:
+        if await _unless(stop, workers.start()):
+            _welcome(address, local=local)
+            await stop.wait()
+            say("Ending …")
+    finally:
+        await workers.end()
+    return 0
+
+
+async def _prepared(environment: Mapping[str, str]) -> None:
+    """Bring the database up to date, in a process of its own: Django's memory goes with it."""
+    process = start_python("headrace.commands.database", env=environment)
+    try:
+        status = await asyncio.get_running_loop().run_in_executor(None, process.wait)
+    finally:
+        kill(process)
+    if status:
+        raise CommandError("The database could not be prepared.")
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+    """Do it, unless asked to stop before it is done: then it is cancelled, and the answer is False."""
+    doing, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    await asyncio.wait((doing, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if doing.done():
+        doing.result()
+        return True
+    doing.cancel()
+    await asyncio.wait((doing,))
+    return False
+
+
+def _stop_signal() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if stop.is_set():  # a second one does not wait for anybody: the children die with us
+            os._exit(EXIT_IMPATIENT)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            loop.add_signal_handler(number, on_signal)
+    return stop
+
+
+def _welcome(address: str, *, local: bool) -> None:
+    say((TRY if local else LOGGED_IN).format(address=address))
+    if local and not installed():
+        say(NO_MODEL)

@@ -1,0 +1,100 @@
+"""The worker processes of `headrace serve`: started, watched, started again when they die, and ended together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Mapping
+
+from headrace.backends.children import kill, start_python
+from headrace.commands.terminal import CommandError, complain
+
+DRAIN_SECONDS = 5  # for answers under way; streams are told that the server ends, and can be taken up again
+READY_SECONDS = 60.0  # importing Django on a cold disk
+STEADY_SECONDS = 30.0  # a worker that lived so long was well: its successor starts at once
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 30.0
+END_SECONDS = DRAIN_SECONDS + 5.0
+
+
+class WorkerProcess:
+    """One worker. `ready` and `ended` are futures; `ended` is its exit status, negative for a signal."""
+
+    def __init__(self, listener: socket.socket, environment: Mapping[str, str]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.ready: asyncio.Future[None] = self._loop.create_future()
+        self.ended: asyncio.Future[int] = self._loop.create_future()
+        self._pipe, theirs = os.pipe()
+        fds = (listener.fileno(), theirs)
+        self.process: subprocess.Popen[bytes] = start_python(
+            "headrace.commands.worker", *(str(fd) for fd in fds), env=environment, pass_fds=fds
+        )
+        os.close(theirs)
+        self._loop.add_reader(self._pipe, self._on_pipe)
+
+    async def end(self) -> None:
+        """Ask it to finish, then make it."""
+        if not self.ended.done():
+            self.process.send_signal(signal.SIGTERM)
+            await asyncio.wait([self.ended], timeout=END_SECONDS)
+        kill(self.process)
+
+    def _on_pipe(self) -> None:
+        if os.read(self._pipe, 1):
+            self.ready.set_result(None)
+            return
+        self._loop.remove_reader(self._pipe)
+        os.close(self._pipe)
+        self.ended.set_result(self.process.wait())
+
+
+class Workers:
+    """A fixed number of workers on one listening socket."""
+
+    def __init__(self, number: int, listener: socket.socket, environment: Mapping[str, str]) -> None:
+        self._listener = listener
+        self._environment = dict(environment)
+        self._number = number
+        self._current: dict[int, WorkerProcess] = {}
+        self._keepers: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Start all, and return when all accept connections. Raises CommandError if one ends before it does."""
+        for slot in range(self._number):
+            self._current[slot] = WorkerProcess(self._listener, self._environment)
+        await asyncio.gather(*(_until_ready(worker) for worker in self._current.values()))
+        self._keepers = [asyncio.create_task(self._keep(slot)) for slot in self._current]
+
+    async def end(self) -> None:
+        """End all, and start none again."""
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*(worker.end() for worker in self._current.values()))
+
+    async def _keep(self, slot: int) -> None:
+        pause = 0.0
+        while True:
+            started = asyncio.get_running_loop().time()
+            status = await asyncio.shield(self._current[slot].ended)
+            lived = asyncio.get_running_loop().time() - started
+            pause = 0.0 if lived >= STEADY_SECONDS else min(max(pause * 2, FIRST_PAUSE), LONGEST_PAUSE)
+            when = f" in {pause:g} s" if pause else ""
+            complain(f"Worker {slot + 1} ended with {_words(status)}; starting another{when}.")
+            await asyncio.sleep(pause)
+            self._current[slot] = WorkerProcess(self._listener, self._environment)
+
+
+async def _until_ready(worker: WorkerProcess) -> None:
+    waited: list[asyncio.Future[None] | asyncio.Future[int]] = [worker.ready, worker.ended]
+    done, _ = await asyncio.wait(waited, timeout=READY_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+    if worker.ready in done:
+        return
+    how = f"ended with {_words(worker.ended.result())}" if done else f"was not ready within {READY_SECONDS:g} s"
+    raise CommandError(f"The server did not start: its worker {how}.")
+
+
+def _words(status: int) -> str:
+    return f"signal {signal.Signals(-status).name}" if status < 0 else f"status {status}"

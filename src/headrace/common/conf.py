@@ -1,0 +1,281 @@
+"""Headrace's settings: typed, documented, checked once. Django's `settings.HEADRACE`, with the environment over it.
+
+A wrong value or an unknown name stops with one sentence that names the setting, the value and what would be right. It
+works without Django too: then from the environment alone. It never shows a secret.
+"""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, TypeVar, cast
+
+from headrace.common.origins import origin_of
+from headrace.errors import HeadraceError
+
+PREFIX = "HEADRACE_"
+MAX_SECONDS = 7 * 86_400
+"""A week: what is kept or waited for longer than this is a slip of the finger."""
+MAX_KEEPALIVE = 3600
+LEAST_BODY = 1024
+GREATEST_BODY = 1024**3
+MAX_STREAMS = 1_000_000
+
+logger = logging.getLogger("headrace.conf")
+T = TypeVar("T")
+
+
+class SettingError(HeadraceError, ValueError):
+    """A setting is wrong or unknown."""
+
+
+def default_data_dir() -> Path:
+    """Where this user's programs keep their data (the XDG base directory)."""
+    base = os.environ.get("XDG_DATA_HOME", "")
+    return (Path(base) if Path(base).is_absolute() else Path.home() / ".local" / "share") / "headrace"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Each field is `HEADRACE_<NAME>` in the environment and `<NAME>` in Django's `HEADRACE` dictionary.
+
+    Lists are comma-separated in the environment. Times are in seconds.
+    """
+
+    auth: Literal["none", "required"] = "none"
+    """`none`: one person on one machine. `required`: people log in."""
+    data_dir: Path = field(default_factory=default_data_dir)
+    """The database and the key files, unless other settings put them elsewhere. Made with mode 0700."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Names that `Host` may have besides loopback; `.example.com` is the domain and all below it."""
+    allowed_origins: tuple[str, ...] = ()
+    """Origins of foreign web pages that may use the API, such as `https://app.example.com`."""
+    egress_allow: tuple[str, ...] = ()
+    """Upstream addresses allowed besides https to public ones."""
+    upstream_proxy: str | None = field(default=None, repr=False)
+    """A proxy for calls to providers; `HTTPS_PROXY` is not read. May hold a password, so never in a `repr`."""
+    ca_bundle: str | None = None
+    """A file of certificate authorities to trust in place of the system's."""
+    secret_keys: tuple[str, ...] = field(default=(), repr=False)
+    """Fernet keys for stored API keys; the first encrypts, all decrypt. Empty: a key file in the data directory."""
+    keepalive_seconds: float = 15.0
+    """Silence after which a stream shows `: keep-alive`; 0 turns it off."""
+    replay_seconds: float = 600.0
+    """How long a finished stream can be replayed."""
+    orphan_seconds: float = 300.0
+    """How long a stream that goes on without readers waits for one."""
+    max_body_bytes: int = 10 * 1024**2
+    """The largest request body; room for a few images."""
+    max_streams: int = 5000
+    """Streams that one process runs at a time; beyond it a new one is answered 503."""
+    log_text: bool = False
+    """Put what was asked and answered into the log."""
+    log_format: Literal["text", "json"] = "text"
+    """One line an entry: `key=value` pairs, or a JSON object."""
+    metrics_token: str = field(default="", repr=False)
+    """The bearer token of `/metrics`, needed where `auth` is `required`."""
+
+    @property
+    def local(self) -> bool:
+        """One person's own machine: loopback upstreams are allowed, nobody logs in."""
+        return self.auth == "none"
+
+
+def load(values: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from a dictionary with upper-case names, the environment over it. Raises SettingError."""
+    given: dict[str, Any] = {}
+    for name, value in (values or {}).items():
+        if name not in _READERS:
+            raise SettingError(_unknown(f"HEADRACE[{name!r}]", name))
+        given[name] = _read(f"HEADRACE[{name!r}]", name, value)
+    for variable, text in (os.environ if environ is None else environ).items():
+        name = variable.removeprefix(PREFIX)
+        if variable.startswith(PREFIX) and name in _READERS and (text.strip() or _READERS[name] in _LISTS):
+            given[name] = _read(variable, name, text)
+        elif variable.startswith(PREFIX) and name not in _READERS and _near(name):
+            logger.warning("%s", _unknown(variable, name))
+    return _consistent(Settings(**{name.lower(): value for name, value in given.items()}))
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process. `reset_settings` forgets them; so does a changed `HEADRACE` in Django's."""
+    return load(_django_values())
+
+
+def reset_settings(**_: Any) -> None:
+    """Read the settings anew when they are next asked for."""
+    get_settings.cache_clear()
+
+
+def _django_values() -> Mapping[str, Any]:
+    try:
+        from django.conf import settings
+        from django.core.signals import setting_changed
+    except ImportError:  # scripts may use the services without Django
+        return {}
+    setting_changed.connect(_on_setting_changed, dispatch_uid="headrace.conf")
+    if not settings.configured and not os.environ.get("DJANGO_SETTINGS_MODULE"):
+        return {}
+    values = getattr(settings, "HEADRACE", None) or {}
+    if not isinstance(values, Mapping):
+        raise SettingError(f"HEADRACE must be a dictionary of settings, not {type(values).__name__}")
+    return values
+
+
+def _on_setting_changed(*, setting: str, **_: Any) -> None:
+    if setting == "HEADRACE":
+        reset_settings()
+
+
+def _read(source: str, name: str, value: object) -> object:
+    try:
+        return _READERS[name](value)
+    except ValueError as error:
+        shown = "a value that is not shown" if name in _SECRET else repr(value)[:80]
+        raise SettingError(f"{source} must be {error}; it is {shown}") from None
+
+
+def _consistent(settings: Settings) -> Settings:
+    if settings.local and "*" in settings.allowed_hosts:
+        raise SettingError(
+            "HEADRACE_ALLOWED_HOSTS is wrong: '*' would let any web page reach this server (DNS rebinding) while "
+            "HEADRACE_AUTH is 'none'. Name the hosts, or set HEADRACE_AUTH=required."
+        )
+    return settings
+
+
+def _unknown(source: str, name: str) -> str:
+    near = _near(name)
+    return f"{source} is no setting of Headrace; " + (
+        f"did you mean {near}?" if near else f"there are: {', '.join(sorted(_READERS))}"
+    )
+
+
+def _near(name: str) -> str:
+    return next(iter(difflib.get_close_matches(str(name).upper(), list(_READERS), n=1, cutoff=0.75)), "")
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value.strip()
+    raise ValueError("a string")
+
+
+def _choice(*choices: str) -> Callable[[object], str]:
+    def read(value: object) -> str:
+        text = _text(value).lower()
+        if text not in choices:
+            raise ValueError(f"one of: {', '.join(choices)}")
+        return text
+
+    return read
+
+
+def _seconds(least: float, most: float) -> Callable[[object], float]:
+    def read(value: object) -> float:
+        try:
+            number = float(cast(Any, value)) if not isinstance(value, bool) else math.nan
+        except (TypeError, ValueError):
+            number = math.nan
+        if not least <= number <= most:
+            raise ValueError(f"a number of seconds from {least:g} to {most:g}")
+        return number
+
+    return read
+
+
+def _whole(least: int, most: int) -> Callable[[object], int]:
+    def read(value: object) -> int:
+        try:
+            number = int(value) if isinstance(value, str | int) and not isinstance(value, bool) else least - 1
+        except ValueError:
+            number = least - 1
+        if not least <= number <= most:
+            raise ValueError(f"a whole number from {least} to {most}")
+        return number
+
+    return read
+
+
+def _boolean(value: object) -> bool:
+    word = str(value).strip().lower()
+    if word in ("1", "true", "yes", "on"):
+        return True
+    if word in ("0", "false", "no", "off"):
+        return False
+    raise ValueError("yes or no (1, true, on; 0, false, off)")
+
+
+def _list(value: object) -> tuple[str, ...]:
+    items = value.split(",") if isinstance(value, str) else value
+    if not isinstance(items, list | tuple | set | frozenset) or not all(isinstance(item, str) for item in items):
+        raise ValueError("a list of strings")
+    return tuple(item.strip() for item in items if item.strip())
+
+
+def _hosts(value: object) -> tuple[str, ...]:
+    hosts = tuple(host.lower().rstrip(".") for host in _list(value))
+    if any("/" in host or (":" in host and not host.startswith("[")) for host in hosts):
+        raise ValueError("a list of host names without scheme or port, such as example.com or .example.com")
+    return hosts
+
+
+def _origins(value: object) -> tuple[str, ...]:
+    try:
+        return tuple(origin_of(text) for text in _list(value))
+    except ValueError:
+        raise ValueError("a list of origins, such as https://app.example.com") from None
+
+
+def _path(value: object) -> Path:
+    text = str(value) if isinstance(value, Path) else _text(value)
+    return Path(text).expanduser().absolute()
+
+
+def _file(value: object) -> str | None:
+    if value in (None, ""):
+        return None
+    path = _path(value)
+    if not path.is_file():
+        raise ValueError("a file that exists")
+    return str(path)
+
+
+def _proxy(value: object) -> str | None:
+    if value in (None, ""):
+        return None
+    text = _text(value)
+    try:
+        origin_of(text)
+    except ValueError:
+        raise ValueError("an address such as http://proxy.example.com:3128") from None
+    return text
+
+
+_READERS: dict[str, Callable[[object], object]] = {
+    "AUTH": _choice("none", "required"),
+    "DATA_DIR": _path,
+    "ALLOWED_HOSTS": _hosts,
+    "ALLOWED_ORIGINS": _origins,
+    "EGRESS_ALLOW": _list,
+    "UPSTREAM_PROXY": _proxy,
+    "CA_BUNDLE": _file,
+    "SECRET_KEYS": _list,
+    "KEEPALIVE_SECONDS": _seconds(0, MAX_KEEPALIVE),
+    "REPLAY_SECONDS": _seconds(0, MAX_SECONDS),
+    "ORPHAN_SECONDS": _seconds(0, MAX_SECONDS),
+    "MAX_BODY_BYTES": _whole(LEAST_BODY, GREATEST_BODY),
+    "MAX_STREAMS": _whole(1, MAX_STREAMS),
+    "LOG_TEXT": _boolean,
+    "LOG_FORMAT": _choice("text", "json"),
+    "METRICS_TOKEN": _text,
+}
+_LISTS = (_list, _hosts, _origins)
+_SECRET = frozenset(each.name.upper() for each in fields(Settings) if not each.repr)

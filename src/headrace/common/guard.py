@@ -1,0 +1,176 @@
+"""The access guard where Django calls it: a middleware for the whole server, a wrapper for views in other projects.
+
+`access.py` decides; this asks it, shapes the answer, and lets the operator's trusted origins through (CORS).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from functools import wraps
+from inspect import iscoroutinefunction
+from typing import Any, cast
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, URLResolver
+from django.utils.cache import patch_vary_headers
+from django.utils.decorators import sync_and_async_middleware
+
+from headrace.common.access import Asked, Refusal, is_allowed_origin, login_refusal, needs_login, refusal
+from headrace.common.conf import get_settings
+from headrace.common.http import error_response, refused
+from headrace.errors import RequestError
+
+View = Callable[..., Any]
+
+API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+"""For pages of our own: nothing inline, nothing from elsewhere."""
+SECURITY_HEADERS = {
+    "Content-Security-Policy": API_POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, POST, PATCH, DELETE",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, Last-Event-ID",
+    "Access-Control-Max-Age": "600",
+}
+_EXPOSED = "Idempotency-Replayed, Retry-After, X-Stream-Id"
+_CHECKED = "_headrace_checked"
+
+
+@sync_and_async_middleware
+def access_middleware(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    """Guards every route of the server, the ones of others too. Native in both worlds: it costs no thread."""
+    if iscoroutinefunction(get_response):
+
+        async def asynchronous(request: HttpRequest) -> HttpResponseBase:
+            response = await _arefusal(request)
+            return _finished(request, response or await get_response(request))
+
+        return asynchronous
+
+    def synchronous(request: HttpRequest) -> HttpResponseBase:
+        return _finished(request, _refusal(request) or get_response(request))
+
+    return synchronous
+
+
+def guarded(view: View) -> View:
+    """`view` behind the guard, where no middleware of ours has asked already; a RequestError becomes its answer."""
+    if iscoroutinefunction(view):
+
+        @wraps(view)
+        async def asynchronous(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            checked = getattr(request, _CHECKED, False)
+            if not checked and (response := await _arefusal(request)):
+                return _with_cors(request, response)
+            try:
+                response = _shaped(await view(request, *args, **kwargs))
+            except (RequestError, Http404) as error:
+                response = _told(error)
+            return response if checked else _with_cors(request, response)
+
+        return _marked(asynchronous)
+
+    @wraps(view)
+    def synchronous(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        checked = getattr(request, _CHECKED, False)
+        if not checked and (response := _refusal(request)):
+            return _with_cors(request, response)
+        try:
+            response = _shaped(view(request, *args, **kwargs))
+        except (RequestError, Http404) as error:
+            response = _told(error)
+        return response if checked else _with_cors(request, response)
+
+    return _marked(synchronous)
+
+
+def guarded_patterns(patterns: Iterable[URLPattern | URLResolver]) -> list[URLPattern | URLResolver]:
+    """URL patterns whose every view is guarded, included ones too."""
+    guarded_ones = list(patterns)
+    for pattern in guarded_ones:
+        if isinstance(pattern, URLPattern):
+            if not getattr(pattern.callback, "headrace_guarded", False):
+                pattern.callback = guarded(pattern.callback)
+        else:
+            guarded_patterns(pattern.url_patterns)
+    return guarded_ones
+
+
+def asked_of(request: HttpRequest) -> Asked:
+    """What the guard looks at in this request."""
+    return Asked.of(request.META, method=request.method or "", path=request.path_info, scheme=request.scheme or "http")
+
+
+def _marked(view: View) -> View:
+    marks = cast(Any, view)
+    marks.headrace_guarded = True
+    marks.csrf_exempt = True  # the guard's Origin and content-type rules stand in for Django's token
+    return view
+
+
+def _refusal(request: HttpRequest) -> HttpResponse | None:
+    asked, settings = asked_of(request), get_settings()
+    found = refusal(asked, settings)
+    if found is None and needs_login(asked, settings):
+        user = getattr(request, "user", None)
+        found = login_refusal(asked, settings, authenticated=bool(user and user.is_authenticated))
+    return _answer(request, asked, found)
+
+
+async def _arefusal(request: HttpRequest) -> HttpResponse | None:
+    asked, settings = asked_of(request), get_settings()
+    found = refusal(asked, settings)
+    if found is None and needs_login(asked, settings):
+        user_of: Callable[[], Awaitable[Any]] | None = getattr(request, "auser", None)
+        user = await user_of() if user_of else getattr(request, "user", None)
+        found = login_refusal(asked, settings, authenticated=bool(user and user.is_authenticated))
+    return _answer(request, asked, found)
+
+
+def _answer(request: HttpRequest, asked: Asked, found: Refusal | None) -> HttpResponse | None:
+    """The refusal as a response; or the answer to a trusted page's preflight; or None: go on."""
+    if found is not None:
+        return error_response(found.message, found.status, code=found.code, field=found.field)
+    setattr(request, _CHECKED, True)
+    if asked.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.META:
+        trusted = is_allowed_origin(asked, get_settings())
+        return HttpResponse(status=204, headers=_PREFLIGHT) if trusted else None
+    return None
+
+
+def _finished(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+    return _with_cors(request, response)
+
+
+def _with_cors(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    origin = request.META.get("HTTP_ORIGIN")
+    if origin and is_allowed_origin(asked_of(request), get_settings()):
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Expose-Headers"] = _EXPOSED
+        patch_vary_headers(cast(HttpResponse, response), ["Origin"])
+    return response
+
+
+def _told(error: RequestError | Http404) -> HttpResponse:
+    return refused(error) if isinstance(error, RequestError) else error_response("there is nothing here", 404)
+
+
+def _shaped(response: HttpResponseBase) -> HttpResponseBase:
+    """Django's own 405 in the contract's shape."""
+    plain = not response.streaming and not response.headers.get("Content-Type", "").startswith("application/json")
+    if response.status_code == 405 and plain:
+        allowed = response.headers.get("Allow", "")
+        return error_response(f"this address takes {allowed}", 405, headers={"Allow": allowed})
+    return response

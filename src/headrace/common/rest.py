@@ -1,0 +1,85 @@
+"""Django Ninja as Headrace uses it: our JSON reader, our errors (400 with a field, where Ninja says 422), no CDN.
+
+The streaming endpoints are plain Django views; their part of the OpenAPI document is added by `documents`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.core.exceptions import RequestDataTooBig
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import NinjaAPI, Schema
+from ninja.errors import HttpError, ValidationError
+from ninja.parser import Parser
+from pydantic import ConfigDict
+from pydantic.alias_generators import to_camel
+
+from headrace.common.conf import get_settings
+from headrace.common.http import error_response, parse_json, read_body, refused, too_large
+from headrace.errors import RequestError
+
+Document = Mapping[str, Mapping[str, Any]]
+"""What a module adds to the OpenAPI document: `paths` (below the API's root) and `schemas`."""
+
+
+class WireSchema(Schema):
+    """A body or an answer: camelCase on the wire, snake_case understood too."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+
+class ErrorAnswer(WireSchema):
+    """Every error's body."""
+
+    error: str
+    code: str
+    field: str
+
+
+class JSONParser(Parser):
+    """Reads a body within its bound, strictly."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        return parse_json(read_body(request))
+
+
+class RestAPI(NinjaAPI):
+    """An API whose errors are the contract's, and whose document also holds what plain views answer."""
+
+    def __init__(self, *, documents: Callable[[], list[Document]], **options: Any) -> None:
+        super().__init__(docs_url=None, parser=JSONParser(), **options)
+        self._documents = documents
+        self.add_exception_handler(RequestError, lambda _, error: refused(error))
+        self.add_exception_handler(ValidationError, lambda _, error: _invalid(error))
+        self.add_exception_handler(HttpError, lambda _, error: _http(error))
+        self.add_exception_handler(Http404, lambda _request, _error: error_response("there is nothing here", 404))
+        self.add_exception_handler(
+            RequestDataTooBig, lambda _request, _error: refused(too_large(get_settings().max_body_bytes))
+        )
+
+    def get_openapi_schema(self, **options: Any) -> Any:
+        schema = super().get_openapi_schema(**options)
+        root = self.get_root_path(options.get("path_params") or {})
+        for document in self._documents():
+            schema["paths"].update({root + path: item for path, item in document["paths"].items()})
+            schema["components"].setdefault("schemas", {}).update(document["schemas"])
+        return schema
+
+
+def _invalid(error: ValidationError) -> HttpResponse:
+    first = error.errors[0]
+    source, *path = first["loc"]
+    if source == "body":
+        path = path[1:]  # the name of the parameter, which is none of the caller's business
+    field = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
+    message = str(first["msg"])
+    return error_response(f"{field or 'the body'}: {message[:1].lower()}{message[1:]}", 400, field=field)
+
+
+def _http(error: HttpError) -> HttpResponse:
+    cause = error.__cause__
+    if isinstance(cause, RequestError):
+        return refused(cause)
+    return error_response(str(error), error.status_code)

@@ -1,0 +1,55 @@
+"""`LLMStreamingService`: one typed event stream over Server-Sent Events, whatever provider is behind.
+
+`create_streaming_response` makes the Django response of it, or of any source of bytes, under ASGI and WSGI.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.http import HttpRequest
+
+from headrace.common.requests import stream_settings
+from headrace.common.responses import EventStreamResponse, Source
+from headrace.common.services.llm_service import LLMService
+from headrace.common.streams.chat import EventStream, SSEStream
+from headrace.providers.base import Message
+
+
+class LLMStreamingService:
+    """Streams one model's answers in the contract's wire format (`docs/protocol.md`). Takes what `LLMService` takes."""
+
+    def __init__(self, model: Any) -> None:
+        self._service = LLMService(model)
+
+    def stream_chat_sse(self, messages: Iterable[Message], **options: Any) -> SSEStream:
+        """The answer as `data: …` events, ending with `data: [DONE]`; for `async for`, or a plain `for` without a loop.
+
+        `options` as in `LLMService.stream_chat`, and `streamOptions` (`includeUsage`, `includeIds`, `onDisconnect`).
+        Raises `RequestError` at once for a wrong option; a fault upstream is an error event.
+        """
+        chosen = stream_settings(options)
+        stream = self._service.stream_chat(messages, **options)
+        return stream.sse(include_usage=chosen.include_usage, include_ids=chosen.include_ids)
+
+
+def create_streaming_response(
+    source: Source | EventStream,
+    *,
+    request: HttpRequest | None = None,
+    headers: Mapping[str, str] | None = None,
+    status: int = 200,
+) -> EventStreamResponse:
+    """A Django response that streams `source`: bytes or text, synchronous or asynchronous, under ASGI or WSGI.
+
+    It carries the headers that keep proxies and caches from holding events back. Pass `request` where you have it:
+    `Connection: keep-alive` is set only where that server and protocol allow it.
+    """
+    chunks = source.sse() if isinstance(source, EventStream) else source
+    response = EventStreamResponse(chunks, request=request, status=status)
+    if isinstance(chunks, SSEStream):
+        response.headers["X-Stream-Id"] = chunks.stream_id
+    for name, value in (headers or {}).items():
+        response.headers[name] = value
+    return response

@@ -1,0 +1,1 @@
+"""Running streams: one detached producer each, any number of readers, all through the journal."""

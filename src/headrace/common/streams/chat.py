@@ -1,0 +1,134 @@
+"""A chat that can be iterated: as typed events or as the contract's bytes, with `async for` or a plain `for`.
+
+Nothing is asked upstream before the first iteration (or `start`), so a stream may be made on any thread and is
+produced where it is read. Every iteration reads the journal; a second one replays it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator
+from typing import Any, Generic, TypeVar
+
+from headrace.backends.journal import IDLE_SECONDS, MemoryJournal
+from headrace.backends.log import Batch
+from headrace.backends.loops import background_loop
+from headrace.common.streams.live import LiveStream
+from headrace.stream.events import (
+    Entry,
+    Failure,
+    Finish,
+    ReasoningDelta,
+    ReasoningEnd,
+    ReasoningStart,
+    TextDelta,
+    ToolCallDelta,
+)
+from headrace.stream.wire import KEEP_ALIVE, SSEFace
+
+StreamEvent = TextDelta | ReasoningDelta | ToolCallDelta | Failure | Finish
+"""What `stream_chat` yields: the journal's entries without the brackets, which the types already say."""
+
+T = TypeVar("T")
+
+
+class Subscription:
+    """One reader's hold on a stream this process produces. Closing it may end the stream (`onDisconnect`)."""
+
+    def __init__(self, live: LiveStream | None) -> None:
+        self._live = live
+        if live is not None:
+            live.join()
+
+    def close(self) -> None:
+        live, self._live = self._live, None
+        if live is not None:
+            live.leave()
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class _Reading(Generic[T]):
+    """One reader of one stream, from a cursor. Close it, or read it to the end."""
+
+    def __init__(
+        self,
+        journal: MemoryJournal,
+        stream_id: str,
+        *,
+        live: LiveStream | None = None,
+        after: int = 0,
+        idle: float = IDLE_SECONDS,
+    ) -> None:
+        self.stream_id = stream_id
+        self._journal = journal
+        self._live = live
+        self._after = after
+        self._idle = idle
+        self._started = False
+        self._subscription = Subscription(live)
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Ask upstream now, on this loop. Harmless when it has been asked."""
+        if self._live is not None and not self._started and not self._live.started:
+            self._live.start(loop)
+        self._started = True
+
+    def close(self) -> None:
+        """Stop reading. The stream goes on only if it was asked to."""
+        self._subscription.close()
+
+    async def __aiter__(self) -> AsyncGenerator[T, None]:
+        self.start(asyncio.get_running_loop())
+        try:
+            async for batch in self._journal.read(self.stream_id, self._after, idle=self._idle):
+                for item in self._items(batch):
+                    yield item
+        finally:
+            self.close()
+
+    def __iter__(self) -> Generator[T, None, None]:
+        if asyncio._get_running_loop() is not None:
+            raise RuntimeError("a plain `for` would block this event loop: use `async for` here")
+        return self._blocking()
+
+    def _blocking(self) -> Generator[T, None, None]:
+        self.start(background_loop())
+        try:
+            for batch in self._journal.read_blocking(self.stream_id, self._after, idle=self._idle):
+                yield from self._items(batch)
+        finally:
+            self.close()
+
+    def _items(self, batch: Batch) -> Any:
+        raise NotImplementedError
+
+
+class EventStream(_Reading[StreamEvent]):
+    """Typed events, ending with one `Finish`; a `Failure` may stand before it. What went wrong upstream never raises."""
+
+    def _items(self, batch: Batch) -> list[Entry]:
+        return [entry for entry in batch.entries if type(entry) not in (ReasoningStart, ReasoningEnd)]
+
+    def sse(self, *, include_usage: bool = False, include_ids: bool = False) -> SSEStream:
+        """The same stream as the contract's bytes."""
+        return SSEStream(
+            self._journal,
+            self.stream_id,
+            live=self._live,
+            after=self._after,
+            idle=self._idle,
+            face=SSEFace(ids=include_ids, finish=include_usage),
+        )
+
+
+class SSEStream(_Reading[bytes]):
+    """The contract's bytes, one item for each batch, with keep-alive comments in between; ends with `[DONE]`."""
+
+    def __init__(self, *args: Any, face: SSEFace, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._face = face
+
+    def _items(self, batch: Batch) -> tuple[bytes, ...]:
+        return (batch.encoded(self._face),) if batch.entries else (KEEP_ALIVE,)

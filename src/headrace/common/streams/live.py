@@ -1,0 +1,263 @@
+"""One running stream: the detached producer, and the one decision whether it goes on when its readers have gone.
+
+A producer runs in an empty context (a request's would keep its thread and its database connection alive) and never
+touches the ORM. Past `failure_of`, what went wrong is data.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
+from contextvars import Context
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from headrace.backends.journal import MemoryJournal, Writer
+from headrace.common.streams.figures import Figures
+from headrace.common.streams.sources import Source, Trace
+from headrace.errors import HeadraceError, RequestError, UpstreamError
+from headrace.providers.failures import scrub
+from headrace.stream.brackets import Bracketing
+from headrace.stream.events import Event, Failure, Finish, Usage
+
+OnDisconnect = Literal["cancel", "continue"]
+Ending = Literal["cancelled", "server_shutdown"]
+ORPHAN_SECONDS = 300.0
+MAX_DURATION = 3600.0
+
+logger = logging.getLogger("headrace.stream")
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOptions:
+    """What the caller decided about one stream. Durations in seconds."""
+
+    on_disconnect: OnDisconnect = "cancel"
+    max_duration: float = MAX_DURATION
+    orphan_seconds: float = ORPHAN_SECONDS
+    project: str = ""
+    caller: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    input_bytes: int = 0
+
+
+class LiveStream:
+    """A stream that this process produces. Made on any thread; everything else happens on `loop`."""
+
+    def __init__(
+        self, stream_id: str, source: Source, options: StreamOptions, journal: MemoryJournal, on_end: Callable[[], None]
+    ) -> None:
+        self.id = stream_id
+        self.options = options
+        self.source = source
+        self.trace = Trace()
+        self.figures: Figures | None = None
+        self.finish: Finish | None = None
+        self.failure: Failure | None = None
+        self._journal = journal
+        self._on_end = on_end
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._ending: Ending | None = None
+        self._readers = 0
+        self._lock = threading.Lock()
+        self._orphan_timer: asyncio.TimerHandle | None = None
+        self._log = journal.create(stream_id, self._about())
+
+    def _about(self) -> dict[str, Any]:
+        return {
+            "project": self.options.project,
+            "caller": self.options.caller,
+            "provider": self.source.provider,
+            "model": self.source.model,
+            "created": time.time(),
+            "metadata": dict(self.options.metadata),
+        }
+
+    @property
+    def started(self) -> bool:
+        return self._loop is not None
+
+    @property
+    def readers(self) -> int:
+        return self._readers
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start the producer on this loop, from whatever thread."""
+        self._loop = loop
+        if _runs_here(loop):
+            self._start()
+        else:
+            loop.call_soon_threadsafe(self._start, context=Context())
+
+    def cancel(self, ending: Ending = "cancelled") -> None:
+        """End the stream: the upstream call is closed at once. From any thread; harmless when it has ended."""
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            return
+        if _runs_here(loop):
+            self._cancel(ending)
+        else:
+            loop.call_soon_threadsafe(self._cancel, ending)
+
+    def join(self) -> None:
+        """A reader has come."""
+        with self._lock:
+            self._readers += 1
+        self._on_loop(self._stop_orphan_timer)
+
+    def leave(self) -> None:
+        """A reader has gone. The only place where that may end a stream."""
+        with self._lock:
+            self._readers -= 1
+            last = self._readers == 0
+        if last and self.finish is None:
+            self._on_loop(self._deserted)
+
+    def _start(self) -> None:
+        assert self._loop is not None
+        self._task = self._loop.create_task(self._run(), name=f"headrace-{self.id}", context=Context())
+
+    def _cancel(self, ending: Ending) -> None:
+        if self._ending is None:
+            self._ending = ending
+            if self._task is not None and self.figures is not None:  # a task cancelled before its first step never ends
+                self._task.cancel()
+
+    def _on_loop(self, call: Callable[[], None]) -> None:
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            return
+        if _runs_here(loop):
+            call()
+        else:
+            loop.call_soon_threadsafe(call)
+
+    def _deserted(self) -> None:
+        if self._readers or self.finish is not None or self._loop is None:
+            return
+        if self.options.on_disconnect == "cancel":
+            self._cancel("cancelled")
+        elif self._orphan_timer is None:
+            self._orphan_timer = self._loop.call_later(self.options.orphan_seconds, self._abandoned)
+
+    def _abandoned(self) -> None:
+        self._orphan_timer = None
+        if not self._readers:
+            self._cancel("cancelled")
+
+    def _stop_orphan_timer(self) -> None:
+        if self._orphan_timer is not None:
+            self._orphan_timer.cancel()
+            self._orphan_timer = None
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.figures = Figures(loop.time())
+        bracketing = Bracketing()
+        try:
+            async with self._journal.writer(self.id, on_cancel=self.cancel) as writer:
+                ending = await self._produce(writer, bracketing, self.figures, loop)
+                writer.append(bracketing.feed(self._end(ending, self.figures, loop.time())))
+        finally:
+            self._stop_orphan_timer()
+            self._on_end()
+            log_stream(self)
+
+    async def _produce(
+        self, writer: Writer, bracketing: Bracketing, figures: Figures, loop: asyncio.AbstractEventLoop
+    ) -> list[Event]:
+        """Write what the source yields as it comes; returns the events that end the stream."""
+        if self._ending is not None:
+            return self._cancelled()
+        try:
+            async with asyncio.timeout(self.options.max_duration), aclosing(self.source.events(self.trace)) as batches:
+                async for events in batches:
+                    end = _split_end(events)
+                    if entries := bracketing.feed(events):
+                        figures.count(entries, loop.time())
+                        writer.append(entries)
+                    if end is not None:
+                        return end
+        except asyncio.CancelledError:
+            return self._cancelled()
+        except Exception as error:
+            return [failure_of(error, self.source.secrets, self.options.max_duration), Finish("error")]
+        return [Failure("upstream_truncated", "The provider's answer ended without saying so."), Finish("error")]
+
+    def _cancelled(self) -> list[Event]:
+        if self._ending == "server_shutdown":
+            message = "The server is shutting down; what had arrived is kept. Ask again."
+            return [Failure("server_shutdown", message, retryable=True), Finish("error")]
+        return [Finish("cancelled")]
+
+    def _end(self, events: list[Event], figures: Figures, now: float) -> list[Event]:
+        *before, last = events
+        self.failure = next((event for event in before if isinstance(event, Failure)), None)
+        finish = last if isinstance(last, Finish) else Finish("error")
+        self.finish = figures.finish(
+            finish,
+            now=now,
+            attempts=max(1, self.trace.attempts),
+            usage=self.trace.usage,
+            input_bytes=self.options.input_bytes,
+        )
+        return [*before, self.finish]
+
+
+def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:
+    return asyncio._get_running_loop() is loop
+
+
+def _split_end(events: list[Event]) -> list[Event] | None:
+    """Take the ending events off this list, if the stream ends in it: an optional `Failure`, then the `Finish`."""
+    if type(events[-1]) is not Finish:
+        return None
+    at = len(events) - (2 if len(events) > 1 and type(events[-2]) is Failure else 1)
+    end = events[at:]
+    del events[at:]
+    return end
+
+
+def failure_of(error: Exception, secrets: tuple[str, ...] = (), max_duration: float = MAX_DURATION) -> Failure:
+    """Whatever was raised, as the one kind of failure that is shown. Unexpected errors keep their text to the log."""
+    match error:
+        case UpstreamError():
+            return Failure(error.code, scrub(error.message, secrets), error.status, error.retryable, error.retry_after)
+        case TimeoutError():
+            return Failure("upstream_total_timeout", f"The answer was not complete after {max_duration:g} s.")
+        case RequestError():
+            return Failure("upstream_bad_request", scrub(error.message, secrets))
+        case HeadraceError():
+            return Failure("internal", scrub(str(error), secrets))
+        case _:
+            logger.error("stream failed unexpectedly: %s", scrub(repr(error), secrets), exc_info=None)
+            return Failure("internal", "Something went wrong inside Headrace. The server's log says what.")
+
+
+def log_stream(stream: LiveStream) -> None:
+    """One line a stream: never a key, never text."""
+    finish, figures = stream.finish, stream.figures
+    usage = (finish and finish.usage) or Usage()
+    timing = finish and finish.timing
+    logger.info(
+        "stream",
+        extra={
+            "stream_id": stream.id,
+            "project": stream.options.project,
+            "provider": stream.source.provider,
+            "model": stream.source.model,
+            "outcome": stream.failure.code if stream.failure else finish.reason if finish else "internal",
+            "ttft_ms": timing and timing.ttft_ms,
+            "duration_ms": timing and timing.duration_ms,
+            "input_tokens": usage.input_tokens,
+            "output_tokens": usage.output_tokens,
+            "usage_source": usage.source,
+            "attempts": stream.trace.attempts,
+            "events": figures.entries if figures else 0,
+        },
+    )

@@ -1,0 +1,93 @@
+"""What a process keeps for its streams: the journal, the running streams, and one HTTP client for each event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import threading
+from weakref import WeakKeyDictionary
+
+from headrace.backends.egress import EgressPolicy
+from headrace.backends.http import HTTPClient
+from headrace.backends.journal import MemoryJournal
+from headrace.backends.loops import background_loop
+from headrace.common.conf import get_settings
+from headrace.common.streams.adjustments import AdjustmentMemory
+from headrace.common.streams.live import LiveStream, StreamOptions
+from headrace.common.streams.sources import Source
+
+STREAM_ID_BYTES = 18  # 144 random bits: an id is a capability within its project, and must not be guessed
+
+
+class Streams:
+    """The streams of this process. Safe from any thread."""
+
+    def __init__(self, journal: MemoryJournal | None = None) -> None:
+        self.journal = journal or MemoryJournal(replay_seconds=get_settings().replay_seconds)
+        self.memory = AdjustmentMemory()
+        self._live: dict[str, LiveStream] = {}
+        self._lock = threading.Lock()
+
+    def create(self, source: Source, options: StreamOptions) -> LiveStream:
+        """A stream that is ready to start, under a new id."""
+        stream_id = secrets.token_urlsafe(STREAM_ID_BYTES)
+        stream = LiveStream(stream_id, source, options, self.journal, lambda: self._ended(stream_id))
+        with self._lock:
+            self._live[stream_id] = stream
+        return stream
+
+    def get(self, stream_id: str) -> LiveStream | None:
+        """The stream, if this process produces it now."""
+        return self._live.get(stream_id)
+
+    def all(self) -> list[LiveStream]:
+        """The streams that this process produces now."""
+        with self._lock:
+            return list(self._live.values())
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    def _ended(self, stream_id: str) -> None:
+        with self._lock:
+            self._live.pop(stream_id, None)
+
+
+_streams: Streams | None = None
+_streams_lock = threading.Lock()
+_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[bool, HTTPClient]] = WeakKeyDictionary()
+
+
+def streams() -> Streams:
+    """This process's streams."""
+    global _streams  # noqa: PLW0603 - one for each process is what it is
+    with _streams_lock:
+        if _streams is None:
+            _streams = Streams()
+        return _streams
+
+
+def http_client(*, local_model: bool = False) -> HTTPClient:
+    """The client of the running event loop. `local_model`: the one that may reach our own model servers on loopback."""
+    clients = _clients.setdefault(asyncio.get_running_loop(), {})
+    client = clients.get(local_model)
+    if client is None:
+        settings = get_settings()
+        policy = EgressPolicy(local=True) if local_model else EgressPolicy(settings.egress_allow, local=settings.local)
+        client = clients[local_model] = HTTPClient(
+            egress=policy,
+            ca_bundle=settings.ca_bundle,
+            proxy=None if local_model else settings.upstream_proxy,
+        )
+    return client
+
+
+async def close_clients() -> None:
+    """Close the running loop's connections to providers."""
+    for client in _clients.pop(asyncio.get_running_loop(), {}).values():
+        await client.close()
+
+
+def loop_for(*, wsgi: bool) -> asyncio.AbstractEventLoop:
+    """Where a producer runs: on the running loop if it outlives the request, which under WSGI it does not."""
+    return background_loop() if wsgi else asyncio.get_running_loop()

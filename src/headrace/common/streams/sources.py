@@ -1,0 +1,204 @@
+"""Where a stream's events come from: a provider over HTTP, with its attempts, budgets and retries.
+
+A source yields lists of events, one list for each socket read, and raises `UpstreamError` for what went wrong before
+anything was shown. It never writes to a journal and never decides whether anybody still reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from headrace.backends.http import HTTPAnswer, HTTPClient
+from headrace.common.streams.adjustments import AdjustmentMemory
+from headrace.errors import UpstreamError
+from headrace.providers.base import ChatRequest, Endpoint, Provider
+from headrace.providers.decoder import StreamDecoder
+from headrace.providers.failures import MAX_BODY_READ, read_failure
+from headrace.providers.refusals import explain
+from headrace.stream.events import Event, Failure, Usage
+from headrace.stream.retry import RetryPolicy
+
+FAST_GAP = 0.01  # seconds between reads below which a model counts as fast (about 100 events a second)
+FAILURE_BODY_SECONDS = 2.0  # for the words of an error, once its status is known
+GROUP_GAP = 0.02  # a fast model's reads are grouped over this long: half the cost, not visible to a person
+
+
+@dataclass(slots=True)
+class Trace:
+    """What happened on the way, for figures and logs. `shown` forbids a retry: text would come twice."""
+
+    attempts: int = 0
+    shown: bool = False
+    usage: Usage | None = None
+    retries: list[str] = field(default_factory=list)
+
+
+class Source(Protocol):
+    """`provider` and `model` name it in logs and figures; `secrets` must never be shown."""
+
+    @property
+    def provider(self) -> str: ...
+
+    @property
+    def model(self) -> str: ...
+
+    def events(self, trace: Trace) -> AsyncGenerator[list[Event], None]: ...
+
+    @property
+    def secrets(self) -> tuple[str, ...]: ...
+
+
+@dataclass(slots=True)
+class HTTPSource:
+    """One question to one provider. `timeout` and `max_duration` are the contract's, in seconds."""
+
+    provider_row: Provider
+    resolve: Callable[[], Awaitable[Endpoint]]
+    request: ChatRequest
+    client: Callable[[], HTTPClient]
+    model: str = ""
+    base_url: str = ""
+    key: str = field(default="", repr=False)
+    timeout: float = 60.0
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+    memory: AdjustmentMemory | None = None
+
+    @property
+    def provider(self) -> str:
+        return self.provider_row.name
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        return (self.key,) if self.key else ()
+
+    async def events(self, trace: Trace) -> AsyncGenerator[list[Event], None]:
+        attempt = _Attempts(self, trace)
+        while True:
+            try:
+                async with aclosing(attempt.stream()) as batches:
+                    async for events in batches:
+                        yield events
+                return
+            except UpstreamError as error:
+                if trace.shown:
+                    raise
+                await attempt.recover(error)
+
+
+class _Attempts:
+    """The attempts at one question, inside one budget."""
+
+    def __init__(self, source: HTTPSource, trace: Trace) -> None:
+        self._source = source
+        self._trace = trace
+        self._request = source.request
+        self._deadline = asyncio.get_running_loop().time() + source.timeout
+        self._endpoint: Endpoint | None = None
+        self._failed = 0
+
+    async def stream(self) -> AsyncGenerator[list[Event], None]:
+        """Ask once and decode; raises `UpstreamError` for what may be tried again."""
+        self._trace.attempts += 1
+        answer = await self._ask()
+        try:
+            if not 200 <= answer.status < 300 or answer.status == 204:
+                raise await self._failure(answer)
+            async with aclosing(self._decode(answer)) as batches:
+                async for events in batches:
+                    yield events
+        finally:
+            answer.close()
+
+    async def recover(self, error: UpstreamError) -> None:
+        """Wait, or change what was refused, so that the next attempt may do better; raises what cannot be mended."""
+        if self._adjust(error):
+            return
+        self._failed += 1
+        loop = asyncio.get_running_loop()
+        delay = self._source.policy.delay(self._failed, error, self._deadline - loop.time(), random.random())  # noqa: S311
+        if delay is None:
+            raise explain(error, self._request)
+        self._trace.retries.append(error.code)
+        await asyncio.sleep(delay)
+
+    def _adjust(self, error: UpstreamError) -> bool:
+        """Drop or lower a default of ours that this model refuses; remembered for the model."""
+        if self._source.memory is None or self._endpoint is None or error.status is None:
+            return False
+        request = self._source.memory.learn(self._endpoint, self._request, error)
+        if request is None:
+            return False
+        self._request = request
+        self._trace.retries.append("adjusted")
+        return True
+
+    async def _ask(self) -> HTTPAnswer:
+        source = self._source
+        if self._endpoint is None:
+            self._endpoint = await source.resolve()
+            if source.memory is not None:
+                self._request = source.memory.apply(self._endpoint, self._request)
+        row = source.provider_row
+        request = row.adapter.build(self._request, self._endpoint, row)
+        return await source.client().send(request, deadline=self._deadline, idle=source.timeout)
+
+    async def _failure(self, answer: HTTPAnswer) -> UpstreamError:
+        """The error that a refusing answer tells; what its body does not say in time is left out."""
+        body = b""
+        with suppress(UpstreamError, TimeoutError):  # the status is the news: a body that breaks off changes nothing
+            async with asyncio.timeout(min(self._source.timeout, FAILURE_BODY_SECONDS)):
+                while len(body) < MAX_BODY_READ and (data := await answer.read()):
+                    body += data
+        return read_failure(answer.status, answer.headers, body, secrets=self._secrets(), now=time.time())
+
+    async def _decode(self, answer: HTTPAnswer) -> AsyncGenerator[list[Event], None]:
+        """The answer's events. A fast model's reads are grouped; the first one and the end never wait."""
+        decoder = StreamDecoder(self._source.provider_row, secrets=self._secrets())
+        loop = asyncio.get_running_loop()
+        last = loop.time()
+        try:
+            while True:
+                events = await _step(answer, decoder)
+                if events:
+                    yield self._shown(events)
+                if decoder.done:
+                    answer.release()
+                    return
+                if loop.time() - last < FAST_GAP:
+                    await answer.settle(GROUP_GAP)
+                last = loop.time()
+        finally:
+            self._trace.usage = decoder.usage
+
+    def _shown(self, events: list[Event]) -> list[Event]:
+        """These events, about to be shown: from now on nothing is tried again. A failure before any may be."""
+        first = events[0]
+        if type(first) is Failure and not self._trace.shown:
+            raise UpstreamError(
+                first.code,
+                first.message,
+                status=first.status,
+                retryable=first.retryable,
+                retry_after=first.retry_after,
+            )
+        self._trace.shown = True
+        return events
+
+    def _secrets(self) -> tuple[str, ...]:
+        key = self._endpoint.key if self._endpoint else ""
+        return (key,) if key else self._source.secrets
+
+
+async def _step(answer: HTTPAnswer, decoder: StreamDecoder) -> list[Event]:
+    """The events of what arrives next; once the connection has ended, the ones that end the answer."""
+    try:
+        data = await answer.read()
+    except UpstreamError as error:
+        return decoder.abort(Failure(error.code, error.message, error.status, error.retryable, error.retry_after))
+    return decoder.feed(data) if data else decoder.close()

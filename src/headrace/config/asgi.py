@@ -1,0 +1,72 @@
+"""The server as an ASGI application. Bodies are bounded here: Django would write one of any size to the disk first."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from django.core.asgi import get_asgi_application
+
+from headrace.common.conf import get_settings
+from headrace.common.guard import SECURITY_HEADERS
+from headrace.common.http import refused, too_large
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "headrace.config.settings")
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class _TooLargeError(Exception):
+    """More of a body has come than may."""
+
+
+class BodyLimit:
+    """Answers 413 as soon as a body is known to be too large, by its announcement or by its bytes."""
+
+    def __init__(self, application: Application, limit: int) -> None:
+        self._application = application
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._application(scope, receive, send)
+        elif _announced(scope) > self._limit:
+            await self._refuse(send)
+        else:
+            try:
+                await self._application(scope, self._counted(receive), send)
+            except _TooLargeError:  # raised while Django still collects the body: nothing has been answered
+                await self._refuse(send)
+
+    def _counted(self, receive: Receive) -> Receive:
+        size = 0
+
+        async def counted() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > self._limit:
+                raise _TooLargeError
+            return message
+
+        return counted
+
+    async def _refuse(self, send: Send) -> None:
+        answer = refused(too_large(self._limit))
+        headers = [*answer.headers.items(), *SECURITY_HEADERS.items(), ("Content-Length", str(len(answer.content)))]
+        encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        await send({"type": "http.response.start", "status": answer.status_code, "headers": encoded})
+        await send({"type": "http.response.body", "body": answer.content})
+
+
+def _announced(scope: Scope) -> int:
+    text = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+    return int(text) if text.isdigit() and len(text) < 20 else 0
+
+
+application = BodyLimit(get_asgi_application(), get_settings().max_body_bytes)

@@ -1,0 +1,71 @@
+"""Django's settings for the server that runs by itself. Everything to choose is chosen by environment variables.
+
+`headrace.common.conf` documents those named `HEADRACE_…`; besides them there is `DATABASE_URL`. A project of your own
+has its own settings and needs none of this.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from django.core.management.utils import get_random_secret_key
+
+from headrace.common.conf import load
+from headrace.common.keyfile import read_or_make
+from headrace.config.databases import database
+from headrace.config.logs import logging_settings
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+_chosen = load()
+_logins = _chosen.auth == "required"
+
+SECRET_KEY = read_or_make(_chosen.data_dir / "django.key", get_random_secret_key)
+DEBUG = False
+ALLOWED_HOSTS = ["*"]  # the access guard has looked at `Host` before anybody uses it, with better words
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "headrace.projects",
+    "headrace.llm",
+]
+MIDDLEWARE = [
+    *(
+        [
+            "django.contrib.sessions.middleware.SessionMiddleware",
+            "django.contrib.auth.middleware.AuthenticationMiddleware",
+        ]
+        if _logins
+        else []
+    ),
+    "headrace.common.guard.access_middleware",
+]
+ROOT_URLCONF = "headrace.config.urls"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [_PACKAGE / "templates"],
+        "OPTIONS": {"context_processors": []},
+    }
+]
+WSGI_APPLICATION = "headrace.config.wsgi.application"
+
+DATABASES = {"default": database(os.environ.get("DATABASE_URL", "").strip(), _chosen.data_dir)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+STATIC_URL = "/static/"
+DATA_UPLOAD_MAX_MEMORY_SIZE = _chosen.max_body_bytes
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+LOGGING = logging_settings(_chosen.log_format)

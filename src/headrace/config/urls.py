@@ -1,0 +1,48 @@
+"""The addresses of the server that runs by itself: its page, its health, and the API under `/api/`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import include, path
+
+from headrace.common.assets import asset_view, in_folder
+from headrace.common.guard import guarded_patterns
+from headrace.common.http import error_response
+from headrace.config.health import healthz, readyz
+from headrace.config.pages import home
+
+_STATIC = Path(__file__).resolve().parents[1] / "static" / "headrace"
+
+urlpatterns = guarded_patterns(
+    [
+        path("", home, name="home"),
+        path("healthz", healthz, name="healthz"),
+        path("readyz", readyz, name="readyz"),
+        path("static/headrace/<path:name>", asset_view(in_folder(_STATIC)), name="static"),
+        path("api/", include("headrace.urls")),
+    ]
+)
+
+
+def bad_request(_request: HttpRequest, _exception: Exception) -> HttpResponse:
+    return error_response("the request is malformed", 400)
+
+
+def forbidden(_request: HttpRequest, _exception: Exception) -> HttpResponse:
+    return error_response("this is not allowed", 403)
+
+
+def not_found(request: HttpRequest, _exception: Exception) -> HttpResponse:
+    return error_response(f"there is nothing at {request.path[:100]}", 404)
+
+
+def broken(_request: HttpRequest) -> HttpResponse:
+    return error_response("something went wrong here; the server's log says what", 500)
+
+
+handler400 = bad_request
+handler403 = forbidden
+handler404 = not_found
+handler500 = broken

@@ -1,0 +1,186 @@
+"""A project's model configurations over HTTP. A key can be written, replaced and removed, never read."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from ninja import Router, Status
+from pydantic import Field, StrictStr
+
+from headrace.common.request_types import MAX_ENDPOINT, MAX_KEY, MAX_NAME
+from headrace.common.requests import LOCAL, api_key, endpoint
+from headrace.common.rest import ErrorAnswer, WireSchema
+from headrace.errors import RequestError
+from headrace.llm.models import ModelConfiguration
+from headrace.projects.access import project_of
+
+router = Router(tags=["models"])
+ERRORS = frozenset({400, 404})
+MAX_CONFIGURATIONS = 1000
+"""In one project: the list is answered whole."""
+
+Title = Annotated[StrictStr, Field(min_length=1, max_length=200, description="A name for people.")]
+ProviderId = Annotated[StrictStr, Field(min_length=1, max_length=64, description="openai, ollama, local, …")]
+Address = Annotated[StrictStr, Field(max_length=MAX_ENDPOINT, description="Empty: the provider's own.")]
+ModelId = Annotated[StrictStr, Field(max_length=MAX_NAME, description="The model's name at the provider.")]
+Key = Annotated[StrictStr, Field(max_length=MAX_KEY, description="Write-only; empty removes it.")]
+
+
+class NewConfiguration(WireSchema):
+    name: Title
+    provider_id: ProviderId
+    endpoint: Address = ""
+    model_id: ModelId = ""
+    api_key: Key = ""
+
+
+class ChangedConfiguration(WireSchema):
+    """What is left out stays. A changed address forgets the key unless the key is sent along."""
+
+    name: Title | None = None
+    provider_id: ProviderId | None = None
+    endpoint: Address | None = None
+    model_id: ModelId | None = None
+    api_key: Key | None = None
+
+
+class ConfigurationAnswer(WireSchema):
+    config_id: str
+    name: str
+    provider_id: str
+    endpoint: str
+    model_id: str
+    has_key: bool
+    created: datetime
+    updated: datetime
+
+
+class ConfigurationList(WireSchema):
+    models: list[ConfigurationAnswer]
+
+
+FAILED: dict[Any, Any] = {ERRORS: ErrorAnswer}
+ONE: dict[Any, Any] = {200: ConfigurationAnswer, **FAILED}
+
+
+@router.get(
+    "/projects/{project_id}/models/",
+    response={200: ConfigurationList, **FAILED},
+    by_alias=True,
+    summary="List a project's model configurations",
+    operation_id="listModels",
+)
+def list_models(request: HttpRequest, project_id: str) -> ConfigurationList:
+    found = _configurations(request, project_id)[:MAX_CONFIGURATIONS]
+    return ConfigurationList(models=[_answer(each) for each in found])
+
+
+@router.post(
+    "/projects/{project_id}/models/",
+    response={201: ConfigurationAnswer, **FAILED},
+    by_alias=True,
+    summary="Store a model configuration",
+    operation_id="createModel",
+)
+def create_model(request: HttpRequest, project_id: str, model: NewConfiguration) -> Status[ConfigurationAnswer]:
+    project = project_of(getattr(request, "user", None), project_id)
+    if project.models.count() >= MAX_CONFIGURATIONS:
+        raise RequestError(f"a project keeps at most {MAX_CONFIGURATIONS} configurations", code="conflict", status=409)
+    return Status(201, _written(ModelConfiguration(project=project), model.dict(by_alias=False)))
+
+
+@router.get(
+    "/projects/{project_id}/models/{config_id}/",
+    response=ONE,
+    by_alias=True,
+    summary="Read a model configuration",
+    operation_id="readModel",
+)
+def read_model(request: HttpRequest, project_id: str, config_id: str) -> ConfigurationAnswer:
+    return _answer(_configuration(request, project_id, config_id))
+
+
+@router.patch(
+    "/projects/{project_id}/models/{config_id}/",
+    response=ONE,
+    by_alias=True,
+    summary="Change a model configuration",
+    operation_id="changeModel",
+)
+def change_model(
+    request: HttpRequest, project_id: str, config_id: str, model: ChangedConfiguration
+) -> ConfigurationAnswer:
+    found = _configuration(request, project_id, config_id)
+    given = {name: value for name, value in model.dict(by_alias=False, exclude_unset=True).items() if value is not None}
+    return _written(found, given)
+
+
+@router.delete(
+    "/projects/{project_id}/models/{config_id}/",
+    response={204: None, **FAILED},
+    summary="Delete a model configuration and its key",
+    operation_id="deleteModel",
+)
+def delete_model(request: HttpRequest, project_id: str, config_id: str) -> Status[None]:
+    _configuration(request, project_id, config_id).delete()
+    return Status(204, None)
+
+
+def _configurations(request: HttpRequest, project_id: str) -> QuerySet[ModelConfiguration]:
+    project = project_of(getattr(request, "user", None), project_id)
+    return ModelConfiguration.objects.filter(project=project)
+
+
+def _configuration(request: HttpRequest, project_id: str, config_id: str) -> ModelConfiguration:
+    found = _configurations(request, project_id).filter(config_id=config_id).first()
+    if found is None:
+        raise RequestError(
+            f"there is no configuration {config_id[:64]!r} in this project",
+            field="configId",
+            code="unknown_configuration",
+            status=404,
+        )
+    return found
+
+
+def _written(found: ModelConfiguration, given: dict[str, Any]) -> ConfigurationAnswer:
+    """Check, store and show. The key comes last: it is bound to the address that stands then."""
+    key = api_key(given.pop("api_key")) if "api_key" in given else None
+    for name, value in given.items():
+        setattr(found, name, endpoint(value) if name == "endpoint" else value.strip())
+    found.provider_id = found.provider_id.lower()
+    _check(found, key)
+    if key is not None:
+        found.set_key(key)
+    found.save()
+    return _answer(found)
+
+
+def _check(found: ModelConfiguration, key: str | None) -> None:
+    if not found.name:
+        raise RequestError("name must not be blank", field="name")
+    if found.provider_id == LOCAL and (found.endpoint or key):
+        field = "endpoint" if found.endpoint else "apiKey"
+        raise RequestError(f"{field} has no meaning for the local model; leave it out", field=field)
+    if found.provider_id != LOCAL and not found.model_id:
+        raise RequestError("modelId is missing; it must be the model's name at the provider", field="modelId")
+    try:
+        _ = found.origin
+    except (RequestError, ValueError) as error:
+        raise RequestError(str(error), field="endpoint") from None
+
+
+def _answer(found: ModelConfiguration) -> ConfigurationAnswer:
+    return ConfigurationAnswer(
+        config_id=found.config_id,
+        name=found.name,
+        provider_id=found.provider_id,
+        endpoint=found.endpoint,
+        model_id=found.model_id,
+        has_key=found.has_key,
+        created=found.created,
+        updated=found.updated,
+    )

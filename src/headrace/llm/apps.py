@@ -1,0 +1,10 @@
+"""The app of model configurations and the playground. Label and tables begin with `headrace_`."""
+
+from django.apps import AppConfig
+
+
+class LLMConfig(AppConfig):
+    name = "headrace.llm"
+    label = "headrace_llm"
+    verbose_name = "Headrace models"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,54 @@
+"""From a checked chat to a stream that is ready to start: the model found, its address allowed, the source made."""
+
+from __future__ import annotations
+
+from headrace.backends.egress import EgressPolicy
+from headrace.common.conf import get_settings
+from headrace.common.database import in_database
+from headrace.common.requests import InlineModel, LocalModel, ModelRef, StoredModel
+from headrace.common.streams.build import source_for
+from headrace.common.streams.live import LiveStream, StreamOptions
+from headrace.common.streams.runtime import streams
+from headrace.common.streams.sources import HTTPSource
+from headrace.errors import RequestError, UpstreamError
+from headrace.llm.models import stored_model
+from headrace.llm.schemas import Chat
+from headrace.projects.models import Project
+
+
+async def start_chat(chat: Chat, project: Project, *, caller: str = "") -> LiveStream:
+    """The stream of this chat, not yet asking. RequestError for what can be known to be wrong beforehand."""
+    settings, registry = get_settings(), streams()
+    if len(registry) >= settings.max_streams:
+        message = f"this server runs {settings.max_streams} streams (HEADRACE_MAX_STREAMS); try again in a moment"
+        raise RequestError(message, code="too_many_streams", status=503)
+    model = await in_database(lambda: _found(project, chat.model))
+    source = source_for(model, chat.request, timeout=chat.settings.timeout, memory=registry.memory)
+    if isinstance(source, HTTPSource) and isinstance(model, InlineModel):
+        _check_address(source)
+    return registry.create(
+        source,
+        StreamOptions(
+            on_disconnect=chat.settings.on_disconnect,
+            max_duration=chat.settings.max_duration,
+            orphan_seconds=settings.orphan_seconds,
+            project=project.public_id,
+            caller=caller,
+            metadata=chat.settings.metadata,
+            input_bytes=sum(len(str(message.get("content") or "")) for message in chat.request.messages),
+        ),
+    )
+
+
+def _found(project: Project, model: ModelRef) -> InlineModel | LocalModel:
+    return stored_model(project, model.config_id) if isinstance(model, StoredModel) else model
+
+
+def _check_address(source: HTTPSource) -> None:
+    """What the text of an address alone tells is refused before any stream; the rest when it is connected to."""
+    settings = get_settings()
+    policy = EgressPolicy(settings.egress_allow, local=settings.local)
+    try:
+        policy.check_url(source.base_url)
+    except UpstreamError as error:
+        raise RequestError(error.message, field="model.endpoint", code=error.code) from None

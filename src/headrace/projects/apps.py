@@ -1,0 +1,10 @@
+"""The app of projects. Its label and tables begin with `headrace_`: people's own projects have a `projects` already."""
+
+from django.apps import AppConfig
+
+
+class ProjectsConfig(AppConfig):
+    name = "headrace.projects"
+    label = "headrace_projects"
+    verbose_name = "Headrace projects"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,266 @@
+"""The whole upstream half as one pure object: bytes in, events out, the only decoder there is.
+
+Never raises and ends exactly once: with a `Finish`, or with a `Failure` and the `Finish` that follows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Final, assert_never
+
+import msgspec
+
+from headrace.errors import FramingError
+from headrace.providers.base import Provider
+from headrace.providers.failures import failure
+from headrace.providers.scrubbing import one_line, scrub
+from headrace.providers.surrogates import Content, SurrogateJoiner, text_of
+from headrace.stream.events import (
+    Event,
+    Failure,
+    Finish,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+)
+from headrace.stream.framing import Frame
+from headrace.stream.payload import decode_json
+from headrace.stream.thinking import ThinkSplitter, ThinkStyle
+
+MAX_ANSWER = 4 * 1024 * 1024
+"""Characters of text, reasoning and arguments in one answer: about a million tokens, more than any model gives."""
+EVENT_COST = 8
+"""Characters that an event counts for beside its text: it costs memory however short it is."""
+MAX_WHOLE = 16 * 1024 * 1024
+"""Bytes of a whole JSON answer: four times `MAX_ANSWER`, for escapes and what stands around the text."""
+MAX_REASON = 100
+"""Characters of a provider's own word for the end."""
+MAX_BLANK = 64 * 1024
+"""Bytes of white space before a body's first character that we wait through to see what the body is."""
+
+_BOM = b"\xef\xbb\xbf"
+_BLANKS = b" \t\r\n"
+
+
+class _FromProvider:
+    """The default for `think`: the provider's own style."""
+
+
+FROM_PROVIDER: Final = _FromProvider()
+
+
+class StreamDecoder:
+    """Reads one answer. `done` once it has ended; `usage` is the latest that the provider reported."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        *,
+        think: ThinkStyle | _FromProvider | None = FROM_PROVIDER,
+        secrets: tuple[str, ...] = (),
+    ) -> None:
+        self.done = False
+        self.usage: Usage | None = None
+        self._adapter = provider.adapter
+        self._framing = provider.adapter.framing()
+        self._parser = provider.adapter.parser()
+        style = provider.think if isinstance(think, _FromProvider) else think
+        self._splitter = ThinkSplitter(style) if style is not None else None
+        self._secrets = secrets
+        self._take: Callable[[bytes, list[Event]], None] = self._sniff
+        self._body: list[bytes] = []
+        self._size = 0
+        self._room = MAX_ANSWER
+        self._halves = SurrogateJoiner()
+
+    def feed(self, data: bytes) -> list[Event]:
+        """The events that these bytes complete."""
+        out: list[Event] = []
+        if data and not self.done:
+            try:
+                self._take(data, out)
+            except FramingError as error:
+                self._fail(_unreadable(error), out)
+        return out
+
+    def close(self) -> list[Event]:
+        """The body has ended: what was held back, and the end."""
+        out: list[Event] = []
+        if self.done:
+            return out
+        try:
+            if self._take == self._stream:
+                self._tail(out)
+            elif not b"".join(self._body).removeprefix(_BOM).strip():
+                self._fail(failure("upstream_empty", "The provider answered with nothing."), out)
+            else:
+                self._whole(out)
+        except FramingError as error:
+            self._fail(_unreadable(error), out)
+        self._accept_all(self._parser.close(), out)
+        self._fail(failure("upstream_truncated", "The provider closed the stream before its answer was complete."), out)
+        return out
+
+    def abort(self, why: Failure) -> list[Event]:
+        """The connection broke. An answer whose end had been seen is whole for all that; any other ends with `why`."""
+        out: list[Event] = []
+        if self._take == self._collect and not self.done:
+            try:
+                self._whole(out)
+            except FramingError:
+                out.clear()
+        self._accept_all(self._parser.close(), out)
+        self._fail(why, out)
+        return out
+
+    def cancel(self) -> list[Event]:
+        """Nobody wants the rest."""
+        out: list[Event] = []
+        self._end(Finish("cancelled", self._parser.provider_reason), out)
+        return out
+
+    # What the body is: its first character says it.
+
+    def _sniff(self, data: bytes, out: list[Event]) -> None:
+        self._collect(data, out)
+        body = b"".join(self._body)
+        if len(body) < len(_BOM) and _BOM.startswith(body):
+            return
+        seen = body.removeprefix(_BOM).lstrip(_BLANKS)
+        if not seen and len(body) <= MAX_BLANK:
+            return
+        if seen.startswith(b"<"):
+            self._fail(failure("upstream_not_a_stream", "The provider answered with a web page, not a stream."), out)
+            return
+        is_whole = self._is_whole(seen)
+        if is_whole is None:
+            return
+        self._take = self._collect if is_whole else self._stream
+        if not is_whole:
+            self._body = []
+            self._stream(body, out)
+
+    def _is_whole(self, seen: bytes) -> bool | None:
+        """Whether the body is one JSON text, not a stream; None while that cannot be told."""
+        if not seen.startswith((b"{", b"[")):
+            return False
+        if not self._adapter.json_lines:
+            return True
+        after = seen[1:].lstrip(b" \t\r")
+        return after.startswith(b"\n") or seen.startswith(b"[") if after else None
+
+    def _collect(self, data: bytes, _out: list[Event]) -> None:
+        self._body.append(data)
+        self._size += len(data)
+        if self._size > MAX_WHOLE:
+            raise FramingError(f"a JSON body of more than {MAX_WHOLE} bytes", code="upstream_limit")
+
+    def _whole(self, out: list[Event]) -> None:
+        body = b"".join(self._body).strip().removeprefix(_BOM)
+        try:
+            self._accept_all(self._adapter.whole(body), out)
+        except FramingError:
+            if body.rstrip().endswith((b"}", b"]")):
+                raise
+
+    # The stream itself.
+
+    def _stream(self, data: bytes, out: list[Event]) -> None:
+        read = self._parser.feed
+        for frame in self._framing.feed(data):
+            self._accept_all(read(frame), out)
+            if self.done:
+                return
+
+    def _tail(self, out: list[Event]) -> None:
+        """The last frame, which nothing terminated: it counts if it is complete, and is a cut one if not."""
+        for frame in self._framing.close():
+            if _is_cut(frame):
+                continue
+            try:
+                self._accept_all(self._parser.feed(frame), out)
+            except FramingError:
+                continue
+
+    def _accept_all(self, events: Iterable[Event], out: list[Event]) -> None:
+        """Hot: once for each event of each stream. Plain text, which is nearly all of it, takes the shortest way."""
+        for event in events:
+            if self.done:
+                return
+            if type(event) is TextDelta or type(event) is ReasoningDelta:
+                text = event.text
+                if text.isascii() and not self._halves.held:
+                    self._emit(event, len(text), out)
+                else:
+                    self._mend(event, out)
+            else:
+                self._accept(event, out)
+
+    def _accept(self, event: Event, out: list[Event]) -> None:
+        match event:
+            case TextDelta() | ReasoningDelta() | ToolCallDelta():
+                self._mend(event, out)
+            case Usage():
+                self.usage = event
+            case Finish():
+                self._end(event, out)
+            case Failure():
+                self._fail(event, out)
+            case _:
+                assert_never(event)
+
+    def _mend(self, event: Content, out: list[Event]) -> None:
+        for whole in self._halves.feed(event):
+            self._emit(whole, len(text_of(whole)), out)
+
+    def _emit(self, event: Content, size: int, out: list[Event]) -> None:
+        self._room -= size + EVENT_COST
+        if self._room < 0:
+            raise FramingError(f"an answer of more than {MAX_ANSWER} characters", code="upstream_limit")
+        splitter = self._splitter
+        if splitter is None or splitter.passthrough:
+            out.append(event)
+        elif type(event) is TextDelta:
+            out += splitter.feed(event.text)
+        else:
+            if type(event) is ReasoningDelta:
+                out += splitter.field_seen()
+            out.append(event)
+
+    # The end, once.
+
+    def _fail(self, why: Failure, out: list[Event]) -> None:
+        if not self.done:
+            shown = one_line(scrub(why.message, self._secrets)) or why.code
+            self._end(Finish("error", self._parser.provider_reason), out, msgspec.structs.replace(why, message=shown))
+
+    def _end(self, finish: Finish, out: list[Event], why: Failure | None = None) -> None:
+        if self.done:
+            return
+        self.done = True
+        self._body = []
+        for held in self._halves.close():
+            with suppress(FramingError):
+                self._emit(held, len(text_of(held)), out)
+        if self._splitter is not None:
+            out += self._splitter.close()
+        if why is not None:
+            out.append(why)
+        word = one_line(finish.provider_reason, MAX_REASON)
+        out.append(Finish(finish.reason, word, self.usage))
+
+
+def _is_cut(frame: Frame) -> bool:
+    if not frame.data.lstrip().startswith(b"{"):
+        return False
+    try:
+        decode_json(frame.data)
+    except FramingError:
+        return True
+    return False
+
+
+def _unreadable(error: FramingError) -> Failure:
+    return failure(error.code, f"The provider's answer could not be read: {error.message}.")

@@ -1,0 +1,163 @@
+"""The shape of an OpenAI chat chunk, decoded fast where it is as documented and by hand where it is not.
+
+Refuses nothing but what is no JSON object: a field of a wrong type is read for what it can mean, or left out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from headrace.errors import FramingError
+from headrace.providers.lenient import as_text, whole_number
+from headrace.stream.payload import read
+
+
+class Function(msgspec.Struct, gc=False):
+    name: str | None = None
+    arguments: str | dict[str, Any] | None = None
+
+
+class Call(msgspec.Struct, gc=False):
+    index: int | None = None
+    id: str | None = None
+    function: Function | None = None
+
+
+class Detail(msgspec.Struct, gc=False):
+    """One of OpenRouter's `reasoning_details`: text or a summary of it; encrypted ones have neither."""
+
+    text: str | None = None
+    summary: str | None = None
+
+
+class Delta(msgspec.Struct, gc=False):
+    content: str | list[Any] | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    tool_calls: list[Call] | None = None
+    reasoning_details: list[Detail] | None = None
+    thinking: str | None = None
+    refusal: str | None = None
+    function_call: Function | None = None
+
+
+class TokenDetails(msgspec.Struct, gc=False):
+    reasoning_tokens: int | None = None
+    cached_tokens: int | None = None
+
+
+class TokenCounts(msgspec.Struct, gc=False):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    prompt_tokens_details: TokenDetails | None = None
+    completion_tokens_details: TokenDetails | None = None
+    reasoning_tokens: int | None = None
+    cached_tokens: int | None = None
+    prompt_cache_hit_tokens: int | None = None
+
+
+class Choice(msgspec.Struct, gc=False):
+    index: int | None = None
+    delta: Delta | None = None
+    finish_reason: str | None = None
+    message: Delta | None = None
+    usage: TokenCounts | None = None
+    error: Any = None
+
+
+class Groq(msgspec.Struct, gc=False):
+    usage: TokenCounts | None = None
+    error: Any = None
+
+
+class Chunk(msgspec.Struct, gc=False):
+    choices: list[Choice] | None = None
+    usage: TokenCounts | None = None
+    error: Any = None
+    x_groq: Groq | None = None
+
+
+_decoder = msgspec.json.Decoder(Chunk)
+decode_fast = _decoder.decode
+
+
+def decode(data: bytes) -> Chunk:
+    """A chunk or a whole completion; FramingError for what is no JSON object."""
+    return read(_decoder, data, rebuild)
+
+
+def rebuild(value: Any) -> Chunk:
+    """A chunk out of plain JSON values, whatever their types."""
+    if not isinstance(value, dict):
+        raise FramingError("an event that is no JSON object")
+    choices, groq = value.get("choices"), value.get("x_groq")
+    return Chunk(
+        choices=[_choice(item) for item in choices if isinstance(item, dict)] if isinstance(choices, list) else None,
+        usage=_counts(value.get("usage")),
+        error=value.get("error"),
+        x_groq=Groq(_counts(groq.get("usage")), groq.get("error")) if isinstance(groq, dict) else None,
+    )
+
+
+def _choice(value: dict[str, Any]) -> Choice:
+    return Choice(
+        index=whole_number(value.get("index")),
+        delta=_delta(value.get("delta")),
+        finish_reason=as_text(value.get("finish_reason")),
+        message=_delta(value.get("message")),
+        usage=_counts(value.get("usage")),
+        error=value.get("error"),
+    )
+
+
+def _delta(value: Any) -> Delta | None:
+    if not isinstance(value, dict):
+        return None
+    content, calls, details = value.get("content"), value.get("tool_calls"), value.get("reasoning_details")
+    return Delta(
+        content=[content] if isinstance(content, dict) else content if isinstance(content, list) else as_text(content),
+        reasoning_content=as_text(value.get("reasoning_content")),
+        reasoning=as_text(value.get("reasoning")),
+        tool_calls=[_call(item) for item in calls if isinstance(item, dict)] if isinstance(calls, list) else None,
+        reasoning_details=[_detail(item) for item in details] if isinstance(details, list) else None,
+        thinking=as_text(value.get("thinking")),
+        refusal=as_text(value.get("refusal")),
+        function_call=_function(value.get("function_call")),
+    )
+
+
+def _call(value: dict[str, Any]) -> Call:
+    function = _function(value.get("function"))
+    return Call(whole_number(value.get("index")), as_text(value.get("id")), function)
+
+
+def _function(value: Any) -> Function | None:
+    if not isinstance(value, dict):
+        return None
+    arguments = value.get("arguments")
+    return Function(as_text(value.get("name")), arguments if isinstance(arguments, dict) else as_text(arguments))
+
+
+def _detail(value: Any) -> Detail:
+    if not isinstance(value, dict):
+        return Detail()
+    return Detail(as_text(value.get("text")), as_text(value.get("summary")))
+
+
+def _counts(value: Any) -> TokenCounts | None:
+    if not isinstance(value, dict):
+        return None
+    found = {name: whole_number(value.get(name)) for name in _COUNTED}
+    details = {name: _details(value.get(name)) for name in ("prompt_tokens_details", "completion_tokens_details")}
+    return TokenCounts(**found, **details)
+
+
+_COUNTED = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens", "prompt_cache_hit_tokens")
+
+
+def _details(value: Any) -> TokenDetails | None:
+    if not isinstance(value, dict):
+        return None
+    return TokenDetails(whole_number(value.get("reasoning_tokens")), whole_number(value.get("cached_tokens")))
