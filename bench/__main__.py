@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import machine, targets, workloads
+from bench import machine, profiling, targets, workloads
 from bench.processes import BenchError, raise_open_files
 from bench.report import Results, placed
 from bench.run import Bench
@@ -32,7 +32,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--work", default="", help=f"workloads, of: {', '.join(each.name for each in workloads.ALL)}")
     parser.add_argument("--write", action="store_true", help="put the report into docs/performance.md")
     parser.add_argument("--check", action="store_true", help="exit with 1 if a goal is missed")
-    parser.add_argument("--profile", action="store_true", help="say where Headrace's time goes (with py-spy)")
+    parser.add_argument("--profile", action="store_true", help="say where the targets' time goes (with py-spy)")
     return parser.parse_args(argv)
 
 
@@ -60,12 +60,15 @@ def run(options: argparse.Namespace) -> int:
     works = chosen(options.work, [each.name for each in workloads.ALL])
     asked = [workloads.quick(each) if options.quick else each for each in workloads.ALL if each.name in works]
     bench = Bench(present(names), asked, say)
+    if options.profile:
+        profiling.program()
+        bench.watched = lambda process: profiling.sampled(process, say)
     started = time.monotonic()
     results = Results(bench.run(), {target.name: target.title for target in targets.ALL})
     report = results.markdown(machine.description())
     print(report)
     say(f"It took {time.monotonic() - started:.0f} s.")
-    if options.write:
+    if options.write and not options.profile:  # a watched process is a slower one
         PAGE.write_text(placed(PAGE.read_text(), report))
     return EXIT_MISSED if options.check and results.missed() else 0
 

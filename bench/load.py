@@ -122,7 +122,7 @@ class Client(asyncio.Protocol):
         else:
             self._transport.close()
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
         if self._answer:
             self._end("connection lost")
         self._ended()

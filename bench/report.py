@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 
 from bench.marks import MARK_BYTES
@@ -114,7 +115,7 @@ class Goal:
 def goals(results: Results) -> list[Goal]:
     def ratio(name: Name, against: str, of: Callable[[Group], float | None], scale: float = 1) -> float | None:
         ours, theirs = results.group(name, "headrace"), results.group(name, against)
-        return _scaled(_ratio(ours and of(ours), theirs and of(theirs)), scale)
+        return _scaled(_ratio(of(ours), of(theirs)), scale) if ours and theirs else None
 
     def cpu(group: Group) -> float | None:
         return group.cpu
@@ -128,7 +129,7 @@ def goals(results: Results) -> list[Goal]:
         Goal("CPU an event at full pace, against Django + httpx", ratio("full", "django", cpu, 100), 20, " %"),
         Goal("CPU an event, paced, against nginx", ratio("paced", "nginx", cpu), 5, " ×"),
         Goal("added time to the first token, against Django + httpx", ratio("first", "django", added, 100), 60, " %"),
-        Goal("memory of 1,000 open streams beyond their text", memory and memory.beyond_text, 60, " MB"),
+        Goal("memory of 1,000 open streams beyond their text", memory.beyond_text if memory else None, 60, " MB"),
     ]
 
 
@@ -151,7 +152,7 @@ Cell = Callable[[Results, Group], str]
 def _against(target: str, scale: float, unit: str) -> Cell:
     def cell(results: Results, group: Group) -> str:
         other = results.group(group.workload.name, target)
-        return number(_scaled(_ratio(group.cpu, other and other.cpu), scale), 1 if scale == 1 else 0, unit)
+        return number(_scaled(_ratio(group.cpu, other.cpu if other else None), scale), 1 if scale == 1 else 0, unit)
 
     return cell
 
@@ -175,7 +176,7 @@ def _rate(_: Results, group: Group) -> str:
 
 def _spread(key: str, *shown: str) -> Cell:
     def cell(_: Results, group: Group) -> str:
-        return " / ".join(number(group.figure(lambda run, p=part: _part(run.load, key, p)), 2) for part in shown)
+        return " / ".join(number(group.figure(partial(_run_part, key, part)), 2) for part in shown)
 
     return cell
 
@@ -244,6 +245,10 @@ def _part(load: Summary, key: str, part: str) -> float | None:
     if spread is None:
         return None
     return {"p50": spread["p50"], "p95": spread["p95"], "p99": spread["p99"]}[part]
+
+
+def _run_part(key: str, part: str, run: Measurement) -> float | None:
+    return _part(run.load, key, part)
 
 
 def _ratio(ours: float | None, theirs: float | None) -> float | None:

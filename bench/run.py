@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -54,12 +54,12 @@ class Measurement:
 
 @dataclass
 class Bench:
-    """All processes of one benchmark. `during` is called with a target's process just before its load is started."""
+    """All processes of one benchmark. `watched` is entered around each load, with the target's process."""
 
     targets: Sequence[Target]
     workloads: Sequence[Workload]
     say: Say
-    during: Callable[[str, Workload, Process], None] = lambda *_: None
+    watched: Callable[[Process], AbstractContextManager[None]] = lambda _: nullcontext()
     results: list[Measurement] = field(default_factory=list)
 
     def run(self) -> list[Measurement]:
@@ -114,10 +114,10 @@ class Bench:
         if process is None:
             return Measurement(target.name, workload, self._load(started, workload))
         idle, before = process.memory_mb(), process.cpu_seconds()
-        self.during(target.name, workload, process)
         peak = [idle]
         sample = (lambda: peak.append(process.memory_mb())) if workload.fresh else None
-        summary = self._load(started, workload, sample)
+        with self.watched(process):
+            summary = self._load(started, workload, sample)
         settle(process)
         return Measurement(target.name, workload, summary, process.cpu_seconds() - before, idle, max(peak))
 

@@ -1,7 +1,7 @@
 """A fake OpenAI-compatible upstream, as cheap as Python allows: `python -m bench.upstream --port N`.
 
-How it behaves stands in the model's name, so that any target passes it on unchanged: `bench:tokens=400:gap=50:delay=100`
-is 400 tokens, 50 ms apart, 100 ms before the first. It serves one route, one way (streamed), and checks nothing else.
+How it behaves stands in the model's name, so that any target passes it on unchanged. 400 tokens, 50 ms apart, 100 ms
+before the first: `bench:tokens=400:gap=50:delay=100`. It answers one way only (streamed), and checks nothing else.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from bench.marks import MARK_FORMAT, WINDOW_US, now_us
 from bench.pacer import Pacer
 
 BACKLOG = 4096
+DEFAULT_TOKENS = 20
 HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-cache\r\n"
     b"Transfer-Encoding: chunked\r\nx-request-id: req_bench\r\n\r\n"
@@ -35,7 +36,7 @@ LAST = b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n"
 class Behaviour:
     """What one answer is like. Times are in microseconds; a gap of 0 is as fast as the target takes it."""
 
-    tokens: int = 20
+    tokens: int = DEFAULT_TOKENS
     gap: int = 0
     delay: int = 0
 
@@ -49,7 +50,7 @@ class Behaviour:
         """Read back from a model's name; what it does not name has its default."""
         given = dict(part.split("=", 1) for part in model.split(":") if "=" in part)
         return cls(
-            tokens=int(given.get("tokens", cls.tokens)),
+            tokens=int(given.get("tokens", DEFAULT_TOKENS)),
             gap=round(float(given.get("gap", 0)) * 1000),
             delay=round(float(given.get("delay", 0)) * 1000),
         )
@@ -117,7 +118,7 @@ class Connection(asyncio.Protocol):
         self._transport.set_write_buffer_limits(0)
         self._fd = transport.get_extra_info("socket").fileno()
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
         self._open = False
 
     def data_received(self, data: bytes) -> None:

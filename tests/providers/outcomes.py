@@ -30,7 +30,8 @@ def decode(provider: Provider, pieces: Iterable[bytes], **options: object) -> li
     events = [event for piece in pieces for event in decoder.feed(piece)]
     events += decoder.close()
     assert decoder.done
-    assert decoder.feed(b"data: more\n\n") == [] and decoder.close() == []
+    assert decoder.feed(b"data: more\n\n") == []
+    assert decoder.close() == []
     return events
 
 
@@ -41,10 +42,12 @@ def summed(events: list[Event]) -> Outcome:
         assert outcome.finish is None, "an event after the end"
         match event:
             case TextDelta(text):
-                assert text and outcome.failure is None
+                assert text
+                assert outcome.failure is None
                 outcome.content += text
             case ReasoningDelta(text):
-                assert text and outcome.failure is None
+                assert text
+                assert outcome.failure is None
                 outcome.reasoning += text
             case ToolCallDelta(index, call_id, name, arguments):
                 assert index <= len(outcome.calls), "a gap between the calls"

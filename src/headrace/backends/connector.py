@@ -74,9 +74,12 @@ class Connector:
             words = f"{target.origin} cannot be reached: {_reason(error)}{self._note}"
             raise UpstreamError("upstream_unreachable", words, retryable=True) from None
 
-    def close(self) -> None:
-        for task in list(self._lookups.values()):
+    async def close(self) -> None:
+        """Gives up the lookups that nobody waits for any more; their threads end when the system lets them."""
+        lookups = list(self._lookups.values())
+        for task in lookups:
             task.cancel()
+        await asyncio.gather(*lookups, return_exceptions=True)
 
     async def _route(self, target: Target, until: float) -> _Route:
         """Where to connect to. All addresses of a name must pass: one bad among them is a trick or a mistake."""

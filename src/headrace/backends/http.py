@@ -131,7 +131,7 @@ class HTTPClient:
         """Closes every connection at once; answers that are being read end with upstream_reset."""
         self._closed = True
         self._pool.close()
-        self._connector.close()
+        await self._connector.close()
         for task in list(self._opening):
             task.cancel()
         for connection in list(self._connections):

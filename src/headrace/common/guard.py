@@ -151,6 +151,9 @@ def _answer(request: HttpRequest, asked: Asked, found: Refusal | None) -> HttpRe
 def _finished(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
+    if isinstance(response, HttpResponse) and response.status_code not in (204, 304):
+        response.headers.setdefault("Content-Length", str(len(response.content)))
+        response.headers.setdefault("Cache-Control", "no-store")
     return _with_cors(request, response)
 
 

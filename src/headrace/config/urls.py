@@ -26,19 +26,19 @@ urlpatterns = guarded_patterns(
 )
 
 
-def bad_request(_request: HttpRequest, _exception: Exception) -> HttpResponse:
+def bad_request(*_: object, **__: object) -> HttpResponse:
     return error_response("the request is malformed", 400)
 
 
-def forbidden(_request: HttpRequest, _exception: Exception) -> HttpResponse:
+def forbidden(*_: object, **__: object) -> HttpResponse:
     return error_response("this is not allowed", 403)
 
 
-def not_found(request: HttpRequest, _exception: Exception) -> HttpResponse:
+def not_found(request: HttpRequest, *_: object, **__: object) -> HttpResponse:
     return error_response(f"there is nothing at {request.path[:100]}", 404)
 
 
-def broken(_request: HttpRequest) -> HttpResponse:
+def broken(*_: object, **__: object) -> HttpResponse:
     return error_response("something went wrong here; the server's log says what", 500)
 
 

@@ -14,8 +14,9 @@ import msgspec
 from headrace.errors import FramingError
 from headrace.providers.base import Provider
 from headrace.providers.failures import failure
+from headrace.providers.lenient import is_whole
 from headrace.providers.scrubbing import one_line, scrub
-from headrace.providers.surrogates import Content, SurrogateJoiner, text_of
+from headrace.providers.surrogates import Content, HalfJoiner, text_of
 from headrace.stream.events import (
     Event,
     Failure,
@@ -25,9 +26,7 @@ from headrace.stream.events import (
     ToolCallDelta,
     Usage,
 )
-from headrace.stream.framing import Frame
-from headrace.stream.payload import decode_json
-from headrace.stream.thinking import ThinkSplitter, ThinkStyle
+from headrace.stream.thinking import DEFAULT, ThinkSplitter, ThinkStyle
 
 MAX_ANSWER = 4 * 1024 * 1024
 """Characters of text, reasoning and arguments in one answer: about a million tokens, more than any model gives."""
@@ -67,13 +66,15 @@ class StreamDecoder:
         self._framing = provider.adapter.framing()
         self._parser = provider.adapter.parser()
         style = provider.think if isinstance(think, _FromProvider) else think
-        self._splitter = ThinkSplitter(style) if style is not None else None
+        self._splitter = ThinkSplitter(style if style is not None else DEFAULT)
+        self._passes = style is None
+        self._direct = False
         self._secrets = secrets
         self._take: Callable[[bytes, list[Event]], None] = self._sniff
         self._body: list[bytes] = []
         self._size = 0
         self._room = MAX_ANSWER
-        self._halves = SurrogateJoiner()
+        self._halves = HalfJoiner()
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that these bytes complete."""
@@ -168,40 +169,38 @@ class StreamDecoder:
     # The stream itself.
 
     def _stream(self, data: bytes, out: list[Event]) -> None:
+        """Hot: once for each event of each stream. Whole text with no tag to wait for takes the shortest way."""
         read = self._parser.feed
         for frame in self._framing.feed(data):
-            self._accept_all(read(frame), out)
+            for event in read(frame):
+                if (type(event) is TextDelta or type(event) is ReasoningDelta) and self._direct:
+                    text = event.text
+                    self._room -= len(text) + EVENT_COST
+                    if self._room >= 0 and (text.isascii() or is_whole(text)):
+                        out.append(event)
+                        continue
+                    self._room += len(text) + EVENT_COST
+                self._accept(event, out)
             if self.done:
                 return
 
     def _tail(self, out: list[Event]) -> None:
-        """The last frame, which nothing terminated: it counts if it is complete, and is a cut one if not."""
+        """The last frame, which nothing terminated; the framing gives it only if it is whole."""
         for frame in self._framing.close():
-            if _is_cut(frame):
-                continue
-            try:
-                self._accept_all(self._parser.feed(frame), out)
-            except FramingError:
-                continue
+            self._accept_all(self._parser.feed(frame), out)
 
     def _accept_all(self, events: Iterable[Event], out: list[Event]) -> None:
-        """Hot: once for each event of each stream. Plain text, which is nearly all of it, takes the shortest way."""
         for event in events:
-            if self.done:
-                return
-            if type(event) is TextDelta or type(event) is ReasoningDelta:
-                text = event.text
-                if text.isascii() and not self._halves.held:
-                    self._emit(event, len(text), out)
-                else:
-                    self._mend(event, out)
-            else:
-                self._accept(event, out)
+            self._accept(event, out)
 
     def _accept(self, event: Event, out: list[Event]) -> None:
+        if self.done:
+            return
         match event:
             case TextDelta() | ReasoningDelta() | ToolCallDelta():
-                self._mend(event, out)
+                for whole in self._halves.feed(event):
+                    self._emit(whole, out)
+                self._direct = self._passes and not self._halves.held
             case Usage():
                 self.usage = event
             case Finish():
@@ -211,23 +210,21 @@ class StreamDecoder:
             case _:
                 assert_never(event)
 
-    def _mend(self, event: Content, out: list[Event]) -> None:
-        for whole in self._halves.feed(event):
-            self._emit(whole, len(text_of(whole)), out)
-
-    def _emit(self, event: Content, size: int, out: list[Event]) -> None:
-        self._room -= size + EVENT_COST
+    def _emit(self, event: Content, out: list[Event]) -> None:
+        self._room -= len(text_of(event)) + EVENT_COST
         if self._room < 0:
-            raise FramingError(f"an answer of more than {MAX_ANSWER} characters", code="upstream_limit")
-        splitter = self._splitter
-        if splitter is None or splitter.passthrough:
+            raise FramingError(f"it is longer than {MAX_ANSWER} characters", code="upstream_limit")
+        if self._passes:
             out.append(event)
-        elif type(event) is TextDelta:
+            return
+        splitter = self._splitter
+        if type(event) is TextDelta:
             out += splitter.feed(event.text)
         else:
             if type(event) is ReasoningDelta:
                 out += splitter.field_seen()
             out.append(event)
+        self._passes = splitter.passthrough
 
     # The end, once.
 
@@ -243,23 +240,13 @@ class StreamDecoder:
         self._body = []
         for held in self._halves.close():
             with suppress(FramingError):
-                self._emit(held, len(text_of(held)), out)
-        if self._splitter is not None:
+                self._emit(held, out)
+        if not self._passes:
             out += self._splitter.close()
         if why is not None:
             out.append(why)
         word = one_line(finish.provider_reason, MAX_REASON)
         out.append(Finish(finish.reason, word, self.usage))
-
-
-def _is_cut(frame: Frame) -> bool:
-    if not frame.data.lstrip().startswith(b"{"):
-        return False
-    try:
-        decode_json(frame.data)
-    except FramingError:
-        return True
-    return False
 
 
 def _unreadable(error: FramingError) -> Failure:

@@ -1,4 +1,4 @@
-"""Values of any type, read for the text or the number that they can mean. Refuses nothing: what means nothing is None."""
+"""Values of any type, read for the text or the number that they can mean; what means nothing is None."""
 
 from __future__ import annotations
 
@@ -60,3 +60,17 @@ def parts(value: Any, *, thinking: bool = False, depth: int = 0) -> Iterator[tup
 def count_of(value: int | None) -> int:
     """A number of tokens within what can be one."""
     return min(max(value or 0, 0), MAX_COUNT)
+
+
+def is_whole(text: str) -> bool:
+    """Whether every character of it is one, with no half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def mended(text: str) -> str:
+    """`text` with halves of surrogate pairs joined where both are there, and replaced where one is not."""
+    return text if is_whole(text) else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

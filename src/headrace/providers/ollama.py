@@ -15,10 +15,11 @@ from headrace.providers.error_facts import ErrorFacts, find_error
 from headrace.providers.failures import failure_in_stream
 from headrace.providers.lenient import as_text, count_of, whole_number
 from headrace.providers.ollama_request import build
+from headrace.providers.openai_chunks import STRICT_ERRORS
 from headrace.providers.tool_calls import ToolCallNumbering, arguments_text
 from headrace.stream.events import Event, Finish, FinishReason, ReasoningDelta, TextDelta, Usage
 from headrace.stream.framing import Frame, NDJSONDecoder
-from headrace.stream.payload import decode_json, read
+from headrace.stream.payload import decode_json
 
 
 class _Function(msgspec.Struct, gc=False):
@@ -47,7 +48,14 @@ class _Line(msgspec.Struct, gc=False):
     error: Any = None
 
 
-_decoder = msgspec.json.Decoder(_Line)
+_decode_strictly = msgspec.json.Decoder(_Line).decode
+
+
+def _decode(data: bytes) -> _Line:
+    try:
+        return _decode_strictly(data)
+    except STRICT_ERRORS:
+        return _rebuild(decode_json(data, halves=True))
 
 
 class OllamaParser:
@@ -62,7 +70,7 @@ class OllamaParser:
 
     def feed(self, frame: Frame) -> list[Event]:
         try:
-            line = read(_decoder, frame.data, _rebuild)
+            line = _decode(frame.data)
         except FramingError:
             if self._begun:
                 return [failure_in_stream(ErrorFacts(frame.data.decode("utf-8", "replace")))]

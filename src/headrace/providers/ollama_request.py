@@ -141,7 +141,8 @@ def _content(content: Any, where: str) -> tuple[str, list[str]]:
                 images.append(_image(url, f"{where}[{at}].image_url"))
             case _:
                 kind = part.get("type") if isinstance(part, Mapping) else None
-                raise RequestError(f"Ollama reads text and images, not a part of type {kind!r}.", field=f"{where}[{at}]")
+                message = f"Ollama reads text and images, not a part of type {kind!r}."
+                raise RequestError(message, field=f"{where}[{at}]")
     return "\n".join(texts), images
 
 

@@ -8,21 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from headrace.errors import ErrorCode, FramingError
 from headrace.providers.base import Adapter
-from headrace.providers.error_facts import ErrorFacts, find_error, read_facts
+from headrace.providers.error_facts import find_error, read_facts
 from headrace.providers.failures import failure, failure_in_stream
 from headrace.providers.lenient import count_of, parts
 from headrace.providers.openai_chunks import (
+    STRICT_ERRORS,
     Call,
     Chunk,
     Delta,
     Function,
     TokenCounts,
-    decode,
-    decode_fast,
+    decode_leniently,
+    decode_strictly,
     rebuild,
 )
 from headrace.providers.openai_request import build
@@ -57,6 +56,7 @@ _BROKEN: Mapping[str, ErrorCode] = {
 _NO_FUNCTION = Function()
 _PINGS = frozenset({"ping", "heartbeat", "keepalive", "keep-alive"})
 
+
 class OpenAIParser:
     """One answer, chunk by chunk."""
 
@@ -73,8 +73,8 @@ class OpenAIParser:
         if frame.name and frame.name != "message":
             return self._named(frame)
         try:
-            chunk = decode_fast(frame.data)
-        except (msgspec.MsgspecError, RecursionError):
+            chunk = decode_strictly(frame.data)
+        except STRICT_ERRORS:
             return self._odd(frame.data)
         return self._chunk(chunk, frame.data)
 
@@ -111,7 +111,7 @@ class OpenAIParser:
         stripped = data.strip()
         if stripped == b"[DONE]":
             return [self._finish()]
-        return self._chunk(decode(data), data) if stripped else []
+        return self._chunk(decode_leniently(data), data) if stripped else []
 
     def _chunk(self, chunk: Chunk, data: bytes) -> list[Event]:
         events: list[Event] = []
@@ -158,7 +158,7 @@ class OpenAIParser:
         content = delta.content
         if content:
             self._said = True
-            if type(content) is str:
+            if isinstance(content, str):
                 events.append(TextDelta(content))
             else:
                 events += _part_events(content, known=reasoning or "")

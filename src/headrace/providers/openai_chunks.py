@@ -11,7 +11,7 @@ import msgspec
 
 from headrace.errors import FramingError
 from headrace.providers.lenient import as_text, whole_number
-from headrace.stream.payload import read
+from headrace.stream.payload import decode_json
 
 
 class Function(msgspec.Struct, gc=False):
@@ -79,13 +79,14 @@ class Chunk(msgspec.Struct, gc=False):
     x_groq: Groq | None = None
 
 
-_decoder = msgspec.json.Decoder(Chunk)
-decode_fast = _decoder.decode
+decode_strictly = msgspec.json.Decoder(Chunk).decode
+"""Raises one of STRICT_ERRORS for whatever is not as documented."""
+STRICT_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
-def decode(data: bytes) -> Chunk:
-    """A chunk or a whole completion; FramingError for what is no JSON object."""
-    return read(_decoder, data, rebuild)
+def decode_leniently(data: bytes) -> Chunk:
+    """A chunk whose texts may begin or end in half a character; FramingError for what is no JSON object."""
+    return rebuild(decode_json(data, halves=True))
 
 
 def rebuild(value: Any) -> Chunk:
@@ -149,12 +150,15 @@ def _detail(value: Any) -> Detail:
 def _counts(value: Any) -> TokenCounts | None:
     if not isinstance(value, dict):
         return None
-    found = {name: whole_number(value.get(name)) for name in _COUNTED}
-    details = {name: _details(value.get(name)) for name in ("prompt_tokens_details", "completion_tokens_details")}
-    return TokenCounts(**found, **details)
-
-
-_COUNTED = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens", "prompt_cache_hit_tokens")
+    return TokenCounts(
+        prompt_tokens=whole_number(value.get("prompt_tokens")),
+        completion_tokens=whole_number(value.get("completion_tokens")),
+        prompt_tokens_details=_details(value.get("prompt_tokens_details")),
+        completion_tokens_details=_details(value.get("completion_tokens_details")),
+        reasoning_tokens=whole_number(value.get("reasoning_tokens")),
+        cached_tokens=whole_number(value.get("cached_tokens")),
+        prompt_cache_hit_tokens=whole_number(value.get("prompt_cache_hit_tokens")),
+    )
 
 
 def _details(value: Any) -> TokenDetails | None:

@@ -110,7 +110,9 @@ _ROWS = (
         "https://docs.fireworks.ai",
         "no_stream_options",
     ),
-    _row("cerebras", "Cerebras", "https://api.cerebras.ai/v1", "CEREBRAS_API_KEY", "https://inference-docs.cerebras.ai"),
+    _row(
+        "cerebras", "Cerebras", "https://api.cerebras.ai/v1", "CEREBRAS_API_KEY", "https://inference-docs.cerebras.ai"
+    ),
     _row(
         "perplexity",
         "Perplexity",

@@ -22,7 +22,8 @@ LOWERED = "max_tokens_lowered"
 _OPTIONS: Mapping[str, re.Pattern[str]] = {
     "stream_options": re.compile(r"stream_options|include_usage", re.IGNORECASE),
     "max_tokens": re.compile(
-        r"max[_ ]?(completion|new|output)?[_ ]?tokens|(completion|output) tokens|in the completion|num_predict", re.IGNORECASE
+        r"max[_ ]?(completion|new|output)?[_ ]?tokens|(completion|output) tokens|in the completion|num_predict",
+        re.IGNORECASE,
     ),
     "temperature": re.compile(r"temperature|温度", re.IGNORECASE),
     "top_p": re.compile(r"\btop_?p\b", re.IGNORECASE),
@@ -46,14 +47,19 @@ _RENAME = re.compile(r"(use|to|with|favou?r of|instead:?)\W+max_completion_token
 _CONTEXT = re.compile(r"context (length|window|size)|context_length|in the completion|\+\W*max", re.IGNORECASE)
 _NUMBER = r"(\d{1,3}(?:,\d{3})+|\d+)"
 _AT_MOST = re.compile(
-    rf"(?:at most|up to|<=|≤|less than or equal to|>(?!=)|limit(?: is| of|:)|maximum(?: value)?(?: allowed)?(?: is| of|:)"
-    rf"|max(?:imum)? (?:output |completion )?tokens (?:is|of)|between [01] and|[\[(（【][01]\s*[,，~-]"
-    rf"|不超过|不能超过|不能大于|不得大于|小于等于|最大(?:值)?(?:为|是)?|上限(?:为|是)?)\W{{0,3}}{_NUMBER}",
+    rf"(?:at most|up to|<=|≤|less than or equal to|>(?!=)|limit(?: is| of|:)"
+    rf"|maximum(?: value)?(?: allowed)?(?: is| of|:)|max(?:imum)? (?:output |completion )?tokens (?:is|of)|between [01] and"
+    rf"|[\[(（【][01]\s*[,，~-]|不超过|不能超过|不能大于|不得大于|小于等于|最大(?:值)?(?:为|是)?|上限(?:为|是)?)\W{{0,3}}{_NUMBER}",
     re.IGNORECASE,
 )
-_BELOW = re.compile(rf"(?:less than|smaller than|below|<(?![=\d]))\W{{0,3}}{_NUMBER}|{_NUMBER} \(exclusive\)|\[[01],\s*{_NUMBER}\)", re.IGNORECASE)
+_BELOW = re.compile(
+    rf"(?:less than|smaller than|below|<(?![=\d]))\W{{0,3}}{_NUMBER}|{_NUMBER} \(exclusive\)|\[[01],\s*{_NUMBER}\)",
+    re.IGNORECASE,
+)
 _ONLY = re.compile(r"only (?:the )?(?:default )?\W?(-?\d+(?:\.\d+)?)", re.IGNORECASE)
-_RANGE = re.compile(r"[\[(]\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*[\])]|between (-?[\d.]+) and (-?\d+(?:\.\d+)?)")
+_RANGE = re.compile(
+    r"[\[(]\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*[\])]|between (-?[\d.]+) and (-?\d+(?:\.\d+)?)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,7 @@ class Adjustments:
 
     def apply(self, request: ChatRequest) -> ChatRequest:
         """The request as this model takes it; the same object where nothing changes."""
-        changed: dict[str, Any] = {name: None for name in self.dropped & request.defaulted}
+        changed: dict[str, Any] = dict.fromkeys(self.dropped & request.defaulted)
         limit = self.max_tokens
         if limit is not None and "max_tokens" in request.defaulted - self.dropped and (request.max_tokens or 0) > limit:
             changed["max_tokens"] = limit
@@ -84,9 +90,7 @@ class Adjustments:
 
     def __or__(self, other: Adjustments) -> Adjustments:
         limits = [limit for limit in (self.max_tokens, other.max_tokens) if limit is not None]
-        return Adjustments(
-            self.dropped | other.dropped, min(limits, default=None), self.learned | other.learned
-        )
+        return Adjustments(self.dropped | other.dropped, min(limits, default=None), self.learned | other.learned)
 
 
 def read_refusal(error: UpstreamError, request: ChatRequest) -> Adjustments | None:

@@ -1,46 +1,51 @@
-"""Joins the halves of a character that a provider cut over two deltas; a half without its other becomes U+FFFD.
+"""Joins the halves of a character that a provider cut over two deltas, event by event.
 
 Only lenient JSON decoding lets halves through at all (`"\\ud83d"`), so nearly every event passes untouched.
 """
 
 from __future__ import annotations
 
+from headrace.providers.lenient import mended
 from headrace.stream.events import ReasoningDelta, TextDelta, ToolCallDelta
+from headrace.stream.payload import SurrogateJoiner
 
 Content = TextDelta | ReasoningDelta | ToolCallDelta
-REPLACEMENT = "\ufffd"
 
 
-class SurrogateJoiner:
-    """Stateful, one for each answer; text, reasoning and each tool call are channels of their own."""
+class HalfJoiner:
+    """Stateful, one for each answer; text, reasoning and each tool call are channels of their own.
 
-    __slots__ = ("_event", "held")
+    `held` says whether a half waits for its other: the next event must then be fed, whatever is in it.
+    """
+
+    __slots__ = ("_joiner", "_waiting", "held")
 
     def __init__(self) -> None:
-        self.held = ""
-        self._event: Content | None = None
+        self.held = False
+        self._joiner = SurrogateJoiner()
+        self._waiting: Content | None = None
 
     def feed(self, event: Content) -> list[Content]:
-        """The event mended, after a half that this event shows to be a lone one; nothing where only a half came."""
-        ready = [] if self._event is None or _same_channel(self._event, event) else self.close()
-        text = self.held + text_of(event)
-        name = event.name if isinstance(event, ToolCallDelta) else ""
-        if not self.held and _is_whole(text) and _is_whole(name):
-            return [*ready, event]
-        self.held, self._event = "", None
-        if text[-1:] and "\ud800" <= text[-1] <= "\udbff":
-            self.held, self._event = text[-1], event
-            text = text[:-1]
-        mended = _with_text(event, _mend(text))
-        return [*ready, mended] if text or name or isinstance(event, ToolCallDelta) else ready
+        """The event with whole characters only, after a half that it shows to be a lone one."""
+        ready = [] if self._waiting is None or _same_channel(self._waiting, event) else self.close()
+        text = text_of(event)
+        joined = self._joiner.feed(text)
+        if text:
+            self.held = "\ud800" <= text[-1] <= "\udbff"
+            self._waiting = event if self.held else None
+        if isinstance(event, ToolCallDelta):
+            ready.append(ToolCallDelta(event.index, mended(event.id), mended(event.name), joined))
+        elif joined:
+            ready.append(event if joined is text else type(event)(joined))
+        return ready
 
     def close(self) -> list[Content]:
-        """The half that is still held, as the replacement character."""
-        event, self.held, self._event = self._event, "", None
-        if event is None:
+        """The half that still waits, as the replacement character."""
+        rest, event = self._joiner.close(), self._waiting
+        self.held, self._waiting = False, None
+        if event is None or not rest:
             return []
-        rest = ToolCallDelta(event.index) if isinstance(event, ToolCallDelta) else event
-        return [_with_text(rest, REPLACEMENT)]
+        return [ToolCallDelta(event.index, arguments=rest) if isinstance(event, ToolCallDelta) else type(event)(rest)]
 
 
 def text_of(event: Content) -> str:
@@ -51,21 +56,3 @@ def _same_channel(one: Content, other: Content) -> bool:
     if isinstance(one, ToolCallDelta) and isinstance(other, ToolCallDelta):
         return one.index == other.index
     return type(one) is type(other)
-
-
-def _with_text(event: Content, text: str) -> Content:
-    if isinstance(event, ToolCallDelta):
-        return ToolCallDelta(event.index, _mend(event.id), _mend(event.name), text)
-    return type(event)(text)
-
-
-def _is_whole(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _mend(text: str) -> str:
-    return text if _is_whole(text) else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from headrace.errors import FramingError
+from headrace.providers.lenient import mended
 from headrace.stream.events import ToolCallDelta
-
 
 MAX_COMPARED = 16 * 1024
 """Characters of a call's arguments up to which we look whether they are whole, where a name is repeated: looking
@@ -117,17 +117,16 @@ def arguments_text(arguments: Any) -> str:
     try:
         return msgspec.json.encode(arguments).decode()
     except UnicodeEncodeError:
-        return msgspec.json.encode(_mended(arguments)).decode()
+        return msgspec.json.encode(_mended_all(arguments)).decode()
     except RecursionError:
         raise FramingError("the arguments of a tool call are nested too deep") from None
 
 
-def _mended(value: Any) -> Any:
-    """The same value with the lone surrogates in its texts replaced."""
+def _mended_all(value: Any) -> Any:
     if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return mended(value)
     if isinstance(value, list):
-        return [_mended(item) for item in value]
+        return [_mended_all(item) for item in value]
     if isinstance(value, dict):
-        return {_mended(key): _mended(item) for key, item in value.items()}
+        return {mended(str(key)): _mended_all(item) for key, item in value.items()}
     return value

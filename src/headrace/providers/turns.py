@@ -60,6 +60,7 @@ class Call:
 class Result:
     """What a tool answered to the call `id`; `name` is the tool's, as far as the conversation tells."""
 
+    field: str
     id: str
     name: str
     content: Sequence[Text | Media]
@@ -113,7 +114,7 @@ def _blocks(message: Mapping[str, Any], where: str, names: dict[str, str]) -> It
     content = _parts(message.get("content"), f"{where}.content")
     if message.get("role") == "tool":
         call_id = str(message.get("tool_call_id") or "")
-        yield Result(call_id, str(message.get("name") or names.get(call_id, "")), list(content))
+        yield Result(where, call_id, str(message.get("name") or names.get(call_id, "")), list(content))
         return
     if message.get("role") == "assistant":
         yield from _thoughts(message.get("reasoning_details"))
@@ -151,7 +152,9 @@ def _parts(content: Any, where: str) -> Iterator[Text | Media]:
                 yield read_media(url, f"{where}[{at}].image_url", part.get("cache_control"))
             case _:
                 kind = part.get("type") if isinstance(part, Mapping) else None
-                raise RequestError(f"Only text and images can be sent, not a part of type {kind!r}.", field=f"{where}[{at}]")
+                raise RequestError(
+                    f"Only text and images can be sent, not a part of type {kind!r}.", field=f"{where}[{at}]"
+                )
 
 
 def read_media(url: str, where: str, cache: Mapping[str, Any] | None = None) -> Media:
@@ -160,10 +163,7 @@ def read_media(url: str, where: str, cache: Mapping[str, Any] | None = None) -> 
     if head is None:
         return Media(where, url=url, cache=cache)
     data = url[head.end() :]
-    if head["base64"]:
-        data = re.sub(r"\s+", "", data)
-    else:
-        data = base64.b64encode(unquote_to_bytes(data)).decode()
+    data = re.sub(r"\s+", "", data) if head["base64"] else base64.b64encode(unquote_to_bytes(data)).decode()
     return Media(where, head["type"].strip().lower(), data, cache=cache)
 
 

@@ -17,7 +17,7 @@ from headrace.stream.payload import is_whole
 __all__ = ["MAX_EVENT", "MAX_LINE", "Decoder", "Frame", "FramingError", "LineSplitter", "NDJSONDecoder", "SSEDecoder"]
 
 MAX_EVENT = MAX_LINE
-"""Bytes kept of one event. Its data is seldom more than one line; many short ones need no more room than a long one."""
+"""Bytes kept of one event. Many short lines of data need no more room than one long one."""
 
 _FIELDS = (b"data", b"event", b"id", b"retry")
 _RETRY_DIGITS = 15

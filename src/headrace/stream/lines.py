@@ -5,7 +5,7 @@ from __future__ import annotations
 from headrace.errors import FramingError
 
 MAX_LINE = 16 * 1024 * 1024
-"""Bytes of one line. Models that draw send a whole image as base64 in one line, some 14 MB of it; more is a runaway."""
+"""Bytes of one line. Models that draw send an image as base64 in one line, up to some 14 MB; more is a runaway."""
 
 LF, CR = b"\n\r"
 """As numbers: looking for one in bytes is ten times as fast as looking for `b"\\n"`."""

@@ -168,7 +168,8 @@ class _Attempts:
                 if events:
                     yield self._shown(events)
                 if decoder.done:
-                    answer.release()
+                    if len(events) < 2 or type(events[-2]) is not Failure:
+                        answer.release()
                     return
                 if loop.time() - last < FAST_GAP:
                     await answer.settle(GROUP_GAP)

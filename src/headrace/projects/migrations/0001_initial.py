@@ -1,15 +1,8 @@
-"""The table of projects, and the project `default`, which is always there."""
+"""The table of projects."""
 
 import django.core.validators
-from django.apps.registry import Apps
 from django.conf import settings
 from django.db import migrations, models
-from django.db.backends.base.schema import BaseDatabaseSchemaEditor
-
-
-def make_default(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    projects = apps.get_model("headrace_projects", "Project").objects.using(schema_editor.connection.alias)
-    projects.get_or_create(public_id="default", defaults={"name": "Default"})
 
 
 class Migration(migrations.Migration):
@@ -44,5 +37,4 @@ class Migration(migrations.Migration):
             ],
             options={"ordering": ("public_id",)},
         ),
-        migrations.RunPython(make_default, migrations.RunPython.noop),
     ]

@@ -1,0 +1,205 @@
+"""Gemini's `streamGenerateContent`, on Google's own API and on Vertex. https://ai.google.dev/api/generate-content
+
+Reads the first candidate only. Refuses to take the first finish reason for the end: some models put one in every piece.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from headrace.errors import FramingError
+from headrace.providers.base import Adapter
+from headrace.providers.error_facts import find_error
+from headrace.providers.failures import failure_in_stream
+from headrace.providers.gemini_arguments import ArgumentsBuilder
+from headrace.providers.gemini_chunks import Chunk, Counts, FunctionCall, PartialArg, decode_fast, rebuild
+from headrace.providers.gemini_request import build
+from headrace.providers.lenient import count_of
+from headrace.providers.tool_calls import arguments_text
+from headrace.stream.events import Event, Finish, FinishReason, ReasoningDelta, TextDelta, ToolCallDelta, Usage
+from headrace.stream.framing import Decoder, Frame, SSEDecoder
+from headrace.stream.json_array import JSONArrayDecoder
+from headrace.stream.payload import decode_json
+
+BLOCKED = "prompt_blocked:"
+"""Put before Google's word for why it refused the question itself."""
+
+FINISH_REASONS: Mapping[str, FinishReason] = {
+    "MAX_TOKENS": "length",
+    "SAFETY": "content_filter",
+    "RECITATION": "content_filter",
+    "LANGUAGE": "content_filter",
+    "BLOCKLIST": "content_filter",
+    "PROHIBITED_CONTENT": "content_filter",
+    "SPII": "content_filter",
+    "MODEL_ARMOR": "content_filter",
+    "IMAGE_SAFETY": "content_filter",
+    "IMAGE_PROHIBITED_CONTENT": "content_filter",
+    "IMAGE_RECITATION": "content_filter",
+    "MALFORMED_FUNCTION_CALL": "error",
+    "MALFORMED_RESPONSE": "error",
+    "UNEXPECTED_TOOL_CALL": "error",
+    "TOO_MANY_TOOL_CALLS": "error",
+    "MISSING_THOUGHT_SIGNATURE": "error",
+    # The same words as numbers, which some clients of Vertex ask for.
+    "2": "length",
+    "3": "content_filter",
+    "4": "content_filter",
+    "6": "content_filter",
+    "7": "content_filter",
+    "8": "content_filter",
+}
+"""Words for the end that are not `stop`; an unknown one is `stop`."""
+
+_BLANKS = b" \t\r\n"
+
+
+class GeminiFraming:
+    """Server-Sent Events as we ask for them, or the JSON array that comes where `alt=sse` got lost on the way."""
+
+    def __init__(self) -> None:
+        self._decoder: Decoder | None = None
+
+    def feed(self, data: bytes) -> list[Frame]:
+        if self._decoder is None:
+            data = data.lstrip(_BLANKS)
+            if not data:
+                return []
+            self._decoder = JSONArrayDecoder() if data.startswith(b"[") else SSEDecoder(deliver_tail=True)
+        return self._decoder.feed(data)
+
+    def close(self) -> list[Frame]:
+        return self._decoder.close() if self._decoder is not None else []
+
+
+class _OpenCall:
+    """A call whose arguments come in pieces."""
+
+    __slots__ = ("arguments", "number")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.arguments = ArgumentsBuilder()
+
+
+class GeminiParser:
+    """One answer, piece by piece."""
+
+    __slots__ = ("_calls", "_finished", "_open", "_usage", "provider_reason")
+
+    def __init__(self) -> None:
+        self._calls = 0
+        self._open: _OpenCall | None = None
+        self._usage = Usage()
+        self._finished = False
+        self.provider_reason = ""
+
+    def feed(self, frame: Frame) -> list[Event]:
+        try:
+            chunk = decode_fast(frame.data)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            if frame.data.strip() in (b"", b"[DONE]"):
+                return []
+            chunk = rebuild(decode_json(frame.data, halves=True))
+        return self._chunk(chunk, frame.data)
+
+    def close(self) -> list[Event]:
+        return [*self._end_call(), self._finish()] if self._finished else []
+
+    def whole(self, data: bytes) -> list[Event]:
+        """The events of a complete JSON answer, an object or an array of them; FramingError where it is none."""
+        if not data.lstrip(_BLANKS).startswith(b"["):
+            events = self._chunk(rebuild(decode_json(data)), data)
+            self._finished = self._finished or bool(events)
+            if not self._finished:
+                raise FramingError("JSON that is neither an answer nor an error", code="upstream_not_a_stream")
+            return [*events, *self.close()]
+        events = []
+        for frame in JSONArrayDecoder().feed(data):
+            events += self.feed(frame)
+        return [*events, *self.close()]
+
+    def _chunk(self, chunk: Chunk, data: bytes) -> list[Event]:
+        events: list[Event] = []
+        for candidate in chunk.candidates or ():
+            if candidate.index:
+                continue
+            if candidate.content is not None:
+                for part in candidate.content.parts or ():
+                    if part.function_call is not None:
+                        events += self._call(part.function_call)
+                    elif part.text:
+                        events.append(ReasoningDelta(part.text) if part.thought else TextDelta(part.text))
+            if candidate.finish_reason:
+                self._end_with(str(candidate.finish_reason))
+        if chunk.usage_metadata is not None:
+            self._count(chunk.usage_metadata, events)
+        if chunk.candidates is None:
+            self._without_candidates(chunk, data, events)
+        return events
+
+    def _without_candidates(self, chunk: Chunk, data: bytes, events: list[Event]) -> None:
+        if chunk.prompt_feedback is not None and chunk.prompt_feedback.block_reason:
+            self._end_with(f"{BLOCKED}{chunk.prompt_feedback.block_reason}")
+        elif (facts := find_error(decode_json(data))) is not None:
+            events.append(failure_in_stream(facts))
+
+    def _end_with(self, word: str) -> None:
+        self._finished = True
+        self.provider_reason = word
+
+    def _call(self, call: FunctionCall) -> list[Event]:
+        events: list[Event] = []
+        if call.name:
+            events += self._end_call()
+            events.append(ToolCallDelta(self._calls, call.id or "", call.name))
+            self._open = _OpenCall(self._calls)
+            self._calls += 1
+        if self._open is None:
+            return events
+        if call.args:
+            self._open.arguments.update(call.args)
+        for piece in call.partial_args or ():
+            self._open.arguments.feed(piece.json_path, _value(piece), continues=piece.will_continue is True)
+        return events if call.will_continue else [*events, *self._end_call()]
+
+    def _end_call(self) -> list[Event]:
+        call, self._open = self._open, None
+        return [] if call is None else [ToolCallDelta(call.number, arguments=arguments_text(call.arguments.close()))]
+
+    def _count(self, counts: Counts, events: list[Event]) -> None:
+        """Each report is of the whole so far; what one leaves out an earlier one may have said."""
+        known = self._usage
+        told = (
+            counts.prompt_token_count,
+            counts.candidates_token_count,
+            counts.thoughts_token_count,
+            counts.cached_content_token_count,
+        )
+        before = (known.input_tokens, known.output_tokens, known.reasoning_tokens, known.cached_tokens)
+        if any(count is not None for count in told):
+            now = [old if new is None else count_of(new) for old, new in zip(before, told, strict=True)]
+            self._usage = Usage(now[0], now[1], now[2], now[3])
+            events.append(self._usage)
+
+    def _finish(self) -> Finish:
+        """Gemini has no word for an end in tool calls: it says STOP there too."""
+        word = self.provider_reason
+        reason = "content_filter" if word.startswith(BLOCKED) else FINISH_REASONS.get(word, "stop")
+        return Finish("tool_calls" if self._calls and reason == "stop" else reason, word)
+
+
+def _value(piece: PartialArg) -> Any:
+    values = (piece.string_value, piece.number_value, piece.bool_value)
+    return next((value for value in values if value is not UNSET), None)
+
+
+def _read_whole(data: bytes) -> list[Event]:
+    return GeminiParser().whole(data)
+
+
+ADAPTER = Adapter("gemini", GeminiFraming, build, GeminiParser, _read_whole)

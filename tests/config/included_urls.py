@@ -1,0 +1,5 @@
+"""The URL table of somebody else's project that includes Headrace under an address of its own."""
+
+from django.urls import include, path
+
+urlpatterns = [path("ai/", include("headrace.urls"))]
