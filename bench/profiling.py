@@ -16,6 +16,14 @@ from bench.processes import BenchError, Process
 
 RATE = 400  # samples a second: enough in ten seconds, and py-spy keeps up
 SHOWN = 30
+WAITING = ("_worker (concurrent/futures/thread.py)", "Condition.wait (threading.py)")  # py-spy takes these for work
+OUTERMOST = (
+    "(click/",
+    "(<frozen",
+    "(uvicorn/",
+    "(threading.py",
+    "(asyncio/runners.py",
+)  # in every stack: tells nothing
 PATIENCE = 60.0  # until it has written what it saw
 INSTALL = "py-spy was not found, and --profile needs it: `pip install py-spy` brings it."
 
@@ -52,9 +60,12 @@ def summary(stacks: str) -> str:
     for line in stacks.splitlines():
         stack, _, count = line.rpartition(" ")
         functions = [_function(frame) for frame in stack.split(";")]
+        if functions[-1].startswith(WAITING):
+            continue
         own[functions[-1]] += int(count)
         for function in set(functions):
-            whole[function] += int(count)
+            if not any(where in function for where in OUTERMOST):
+                whole[function] += int(count)
     total = max(own.total(), 1)
     return f"By itself:\n{_listed(own, total)}\n\nWith all that it calls:\n{_listed(whole, total)}"
 

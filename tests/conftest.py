@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import django
 import pytest
 
 _DATA = tempfile.mkdtemp(prefix="headrace-tests-")
@@ -25,6 +26,7 @@ for name in [name for name in os.environ if name.startswith("HEADRACE_")] + ["DA
     os.environ.pop(name, None)
 os.environ["HEADRACE_DATA_DIR"] = _DATA
 os.environ["DJANGO_SETTINGS_MODULE"] = "headrace.config.settings"
+django.setup()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any, TypeVar
 
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ CUTS = st.lists(st.integers(0, 10_000), max_size=12)
 def cut(data: S, points: Iterable[int]) -> list[S]:
     """`data` in pieces, cut at these points (taken modulo its length)."""
     edges = [0, *sorted(point % (len(data) + 1) for point in points), len(data)]
-    return [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [data[start:end] for start, end in pairwise(edges)]
 
 
 def every(data: S, size: int) -> list[S]:
@@ -28,4 +29,5 @@ def run(reader: Any, pieces: Sequence[Any]) -> list[Any]:
     made: list[Any] = []
     for piece in pieces:
         made += reader.feed(piece)
-    return made + reader.close()
+    made += reader.close()
+    return made

@@ -50,21 +50,19 @@ def test_an_event_is_delivered_with_the_first_byte_that_ends_it(lines: list[byte
 
 @given(st.lists(st.binary(max_size=40), max_size=8), st.sampled_from([SSEDecoder, NDJSONDecoder]))
 def test_garbage_raises_one_documented_error(pieces: list[bytes], kind: type[SSEDecoder] | type[NDJSONDecoder]) -> None:
-    decoder: Decoder = kind(max_line=50)
-    try:
-        run(decoder, pieces)
-    except FramingError as error:
-        assert error.code == "upstream_limit"
+    _, code = outcome(kind(max_line=50), pieces)
+    assert code in ("", "upstream_limit")
 
 
 def outcome(decoder: Decoder, pieces: list[bytes]) -> tuple[list[Frame], str]:
+    """The frames, and the code of the fault after them."""
     frames: list[Frame] = []
     try:
         for piece in pieces:
             frames += decoder.feed(piece)
         frames += decoder.close()
     except FramingError as error:
-        return frames, error.message
+        return frames, error.code
     return frames, ""
 
 
@@ -116,13 +114,10 @@ def test_a_line_and_an_event_that_come_byte_by_byte_take_linear_time() -> None:
 @pytest.mark.parametrize("start", [b"data: ", b": ", b"unknown: "])
 def test_memory_is_bounded_by_the_limit(start: bytes) -> None:
     decoder = SSEDecoder(max_line=1 << 20, max_event=1 << 20)
-    piece = b"x" * 65536
+    pieces = [start] + [b"x" * 65_536] * 64
     tracemalloc.start()
     try:
-        decoder.feed(start)
-        with pytest.raises(FramingError):
-            for _ in range(64):
-                decoder.feed(piece)
+        assert outcome(decoder, pieces) == ([], "upstream_limit")
         assert tracemalloc.get_traced_memory()[1] < 3 << 20
         assert tracemalloc.get_traced_memory()[0] < 1 << 16
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -43,14 +44,16 @@ def test_json_is_read_as_it_was_meant(value: Any) -> None:
 
 @given(st.binary(max_size=60) | st.text('{}[]",:\\ud8dc0 \x07e1NaIfnity-', max_size=40).map(str.encode), st.booleans())
 def test_garbage_raises_one_error_and_what_is_accepted_can_be_sent(data: bytes, halves: bool) -> None:
+    code = ""
     try:
         plain = decode_json(data, halves=halves)
     except FramingError as error:
-        assert error.code == "upstream_protocol"
+        code = error.code
     else:
         json.dumps(plain, allow_nan=False)
         if not halves:
             json.dumps(plain, ensure_ascii=False).encode()
+    assert code in ("", "upstream_protocol")
 
 
 @pytest.mark.parametrize(
@@ -95,8 +98,8 @@ def test_typed_first_then_rebuilt() -> None:
             read(decoder, data, rebuilt)
 
 
-@given(st.text(), st.sampled_from([b'{"a": "b"}', b"[1]", b"[DONE]"]))
-def test_whole_messages_and_torn_ones(space: str, message: bytes) -> None:
+@pytest.mark.parametrize("message", [b'{"a": "b"}', b"[1]", b"[DONE]"])
+def test_whole_messages_and_torn_ones(message: bytes) -> None:
     assert is_whole(b" " + message + b"\r\n")
     assert not any(is_whole(message[:end]) for end in range(len(message)))
 
@@ -114,7 +117,7 @@ def test_halves_split_over_deltas_are_joined(text: str, data: st.DataObject) -> 
     bounds = [0, *(2 * edge for edge in edges), len(units)]
     joiner = SurrogateJoiner()
     pieces = []
-    for start, end in zip(bounds, bounds[1:], strict=False):
+    for start, end in pairwise(bounds):
         delta = units[start:end].decode("utf-16-le", "surrogatepass")
         pieces.append(joiner.feed(decode_json(escaped(delta), halves=True)))
     pieces.append(joiner.close())

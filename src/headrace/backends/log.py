@@ -84,7 +84,7 @@ class Follower:
     def __init__(self, log: Log, cursor: int) -> None:
         self._log = log
         self.cursor = cursor
-        self.ended = False
+        self.ended = log.ended and cursor >= log.total
 
     def next(self) -> Batch | None:
         """What has come since, or None."""

@@ -5,6 +5,7 @@ The streaming endpoints are plain Django views; their part of the OpenAPI docume
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -62,10 +63,26 @@ class RestAPI(NinjaAPI):
     def get_openapi_schema(self, **options: Any) -> Any:
         schema = super().get_openapi_schema(**options)
         root = self.get_root_path(options.get("path_params") or {})
-        for document in self._documents():
-            schema["paths"].update({root + path: item for path, item in document["paths"].items()})
-            schema["components"].setdefault("schemas", {}).update(document["schemas"])
+        documents = self._documents()
+        paths = {root + path: item for document in documents for path, item in document["paths"].items()}
+        schema["paths"] = paths | {_camel_path(path): _camel_item(item) for path, item in schema["paths"].items()}
+        schemas = schema["components"].setdefault("schemas", {})
+        for document in documents:
+            schemas.update(document["schemas"])
         return schema
+
+
+def _camel_path(path: str) -> str:
+    return re.sub(r"{(\w+)}", lambda match: f"{{{to_camel(match[1])}}}", path)
+
+
+def _camel_item(item: dict[str, Any]) -> dict[str, Any]:
+    """The operations of one path, their path parameters in the wire's spelling."""
+    for operation in item.values():
+        for parameter in operation.get("parameters", ()):
+            if parameter["in"] == "path":
+                parameter["name"] = to_camel(parameter["name"])
+    return item
 
 
 def _invalid(error: ValidationError) -> HttpResponse:

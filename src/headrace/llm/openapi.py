@@ -65,7 +65,7 @@ _STREAM_TEXT = (
 
 def document() -> Document:
     """Paths below the API's root, and the schemas that they use."""
-    return {"paths": _paths(), "schemas": {**chat_schemas(), "ChatAnswer": _answer_schema(), "Error": _error_schema()}}
+    return {"paths": _paths(), "schemas": {**chat_schemas(), "ChatAnswer": _answer_schema()}}
 
 
 def _paths() -> dict[str, Any]:
@@ -97,7 +97,7 @@ def _chat(name: str, summary: str, description: str, answers: dict[str, Any]) ->
 def _operation(name: str, summary: str, parameters: list[Any], answers: dict[str, Any]) -> dict[str, Any]:
     failed = {
         "description": "Refused before a stream began.",
-        "content": {"application/json": {"schema": _ref("Error")}},
+        "content": {"application/json": {"schema": _ref("ErrorAnswer")}},
     }
     return {
         "operationId": name,
@@ -147,16 +147,6 @@ def _answer_schema() -> dict[str, Any]:
             "finishReason": {"enum": ["stop", "length", "tool_calls", "content_filter", "cancelled", "error"]},
             "usage": {"anyOf": [any_object, {"type": "null"}]},
         },
-    }
-
-
-def _error_schema() -> dict[str, Any]:
-    text = {"type": "string"}
-    return {
-        "type": "object",
-        "required": ["error", "code", "field"],
-        "properties": {"error": text, "code": text, "field": text},
-        "example": {"error": "messages is missing", "code": "bad_request", "field": "messages"},
     }
 
 

@@ -14,13 +14,13 @@ from msgspec import UNSET
 from headrace.errors import FramingError
 from headrace.providers.base import Adapter
 from headrace.providers.error_facts import find_error
-from headrace.providers.failures import failure_in_stream
+from headrace.providers.failures import failure, failure_in_stream
 from headrace.providers.gemini_arguments import ArgumentsBuilder
 from headrace.providers.gemini_chunks import Chunk, Counts, FunctionCall, PartialArg, decode_fast, rebuild
 from headrace.providers.gemini_request import build
 from headrace.providers.lenient import count_of
 from headrace.providers.tool_calls import arguments_text
-from headrace.stream.events import Event, Finish, FinishReason, ReasoningDelta, TextDelta, ToolCallDelta, Usage
+from headrace.stream.events import Event, Failure, Finish, FinishReason, ReasoningDelta, TextDelta, ToolCallDelta, Usage
 from headrace.stream.framing import Decoder, Frame, SSEDecoder
 from headrace.stream.json_array import JSONArrayDecoder
 from headrace.stream.payload import decode_json
@@ -40,11 +40,6 @@ FINISH_REASONS: Mapping[str, FinishReason] = {
     "IMAGE_SAFETY": "content_filter",
     "IMAGE_PROHIBITED_CONTENT": "content_filter",
     "IMAGE_RECITATION": "content_filter",
-    "MALFORMED_FUNCTION_CALL": "error",
-    "MALFORMED_RESPONSE": "error",
-    "UNEXPECTED_TOOL_CALL": "error",
-    "TOO_MANY_TOOL_CALLS": "error",
-    "MISSING_THOUGHT_SIGNATURE": "error",
     # The same words as numbers, which some clients of Vertex ask for.
     "2": "length",
     "3": "content_filter",
@@ -55,7 +50,19 @@ FINISH_REASONS: Mapping[str, FinishReason] = {
 }
 """Words for the end that are not `stop`; an unknown one is `stop`."""
 
+_BROKEN = frozenset(
+    {
+        "MALFORMED_FUNCTION_CALL",
+        "MALFORMED_RESPONSE",
+        "UNEXPECTED_TOOL_CALL",
+        "TOO_MANY_TOOL_CALLS",
+        "MISSING_THOUGHT_SIGNATURE",
+    }
+)
+"""Words for an end in mid-answer: the model wrote what cannot be read."""
+
 _BLANKS = b" \t\r\n"
+_BOM = b"\xef\xbb\xbf"
 
 
 class GeminiFraming:
@@ -66,7 +73,7 @@ class GeminiFraming:
 
     def feed(self, data: bytes) -> list[Frame]:
         if self._decoder is None:
-            data = data.lstrip(_BLANKS)
+            data = data.removeprefix(_BOM).lstrip(_BLANKS)
             if not data:
                 return []
             self._decoder = JSONArrayDecoder() if data.startswith(b"[") else SSEDecoder(deliver_tail=True)
@@ -138,7 +145,7 @@ class GeminiParser:
                 self._end_with(str(candidate.finish_reason))
         if chunk.usage_metadata is not None:
             self._count(chunk.usage_metadata, events)
-        if chunk.candidates is None:
+        if not chunk.candidates:
             self._without_candidates(chunk, data, events)
         return events
 
@@ -186,9 +193,11 @@ class GeminiParser:
             self._usage = Usage(now[0], now[1], now[2], now[3])
             events.append(self._usage)
 
-    def _finish(self) -> Finish:
+    def _finish(self) -> Finish | Failure:
         """Gemini has no word for an end in tool calls: it says STOP there too."""
         word = self.provider_reason
+        if word in _BROKEN:
+            return failure("upstream_error", f"The model broke off its answer ({word}).")
         reason = "content_filter" if word.startswith(BLOCKED) else FINISH_REASONS.get(word, "stop")
         return Finish("tool_calls" if self._calls and reason == "stop" else reason, word)
 

@@ -65,16 +65,19 @@ class ArgumentsBuilder:
 
 
 def _steps(path: str) -> tuple[Step, ...]:
+    path = path.removeprefix("$")
+    if not path.startswith((".", "[")):
+        path = f".{path}"
     steps: list[Step] = []
-    at = 1 if path.startswith("$") else 0
+    at = 0
     while at < len(path):
-        found = _STEP.match(path, at) if at or path[0] in ".[" else _STEP.match(f".{path}")
+        found = _STEP.match(path, at)
         if found is None or len(steps) == MAX_STEPS:
             raise FramingError("a JSON path of an argument that cannot be read")
-        at = found.end() if at or path[0] in ".[" else found.end() - 1
+        at = found.end()
         steps.append(_step(found))
-    if not steps or not isinstance(steps[0], str):
-        raise FramingError("a JSON path of an argument that names none")
+    if not isinstance(steps[0], str):
+        raise FramingError("a JSON path of an argument that begins with a number")
     return tuple(steps)
 
 

@@ -115,23 +115,30 @@ class OpenAIParser:
 
     def _chunk(self, chunk: Chunk, data: bytes) -> list[Event]:
         events: list[Event] = []
-        for choice in chunk.choices or ():
+        choices = chunk.choices
+        unusual = choices is None or bool(chunk.error)
+        for choice in choices or ():
             if choice.index:
                 continue
-            if choice.delta is not None:
-                self._delta(choice.delta, events)
-            elif choice.message is not None and not self._said:
-                self._delta(choice.message, events)
+            delta = choice.delta
+            if delta is None and not self._said:
+                delta = choice.message
+            if delta is not None:
+                self._delta(delta, events)
             if choice.finish_reason:
                 self._finished = True
                 self.provider_reason = choice.finish_reason
+                unusual = unusual or choice.finish_reason in _BROKEN
             if choice.usage is not None:
                 _count(choice.usage, events)
+            unusual = unusual or bool(choice.error)
         if chunk.usage is not None:
             _count(chunk.usage, events)
-        elif chunk.x_groq is not None and chunk.x_groq.usage is not None:
-            _count(chunk.x_groq.usage, events)
-        if chunk.choices is None or chunk.error or self.provider_reason in _BROKEN or chunk.x_groq is not None:
+        if chunk.x_groq is not None:
+            unusual = unusual or bool(chunk.x_groq.error)
+            if chunk.usage is None and chunk.x_groq.usage is not None:
+                _count(chunk.x_groq.usage, events)
+        if unusual:
             events += self._failures(chunk, data)
         return events
 

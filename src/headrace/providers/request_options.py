@@ -44,7 +44,7 @@ def read_tools(tools: Sequence[Mapping[str, Any]] | None) -> Iterator[Tool | Map
     """Functions as `Tool`; a tool of another type (a provider's own) as it came."""
     for at, tool in enumerate(tools or ()):
         function = tool.get("function")
-        if tool.get("type", "function") != "function":
+        if tool.get("type", "function" if function else "") != "function":
             yield tool
         elif isinstance(function, Mapping) and isinstance(function.get("name"), str) and function["name"]:
             yield _tool(function, f"tools[{at}].function")

@@ -7,7 +7,7 @@ produced where it is read. Every iteration reads the journal; a second one repla
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Iterable
 from typing import Any, Generic, TypeVar
 
 from headrace.backends.journal import IDLE_SECONDS, MemoryJournal
@@ -15,7 +15,6 @@ from headrace.backends.log import Batch
 from headrace.backends.loops import background_loop
 from headrace.common.streams.live import LiveStream
 from headrace.stream.events import (
-    Entry,
     Failure,
     Finish,
     ReasoningDelta,
@@ -24,7 +23,7 @@ from headrace.stream.events import (
     TextDelta,
     ToolCallDelta,
 )
-from headrace.stream.wire import KEEP_ALIVE, SSEFace
+from headrace.stream.wire import DONE, KEEP_ALIVE, SSEFace
 
 StreamEvent = TextDelta | ReasoningDelta | ToolCallDelta | Failure | Finish
 """What `stream_chat` yields: the journal's entries without the brackets, which the types already say."""
@@ -81,10 +80,14 @@ class _Reading(Generic[T]):
 
     async def __aiter__(self) -> AsyncGenerator[T, None]:
         self.start(asyncio.get_running_loop())
+        ended = False
         try:
             async for batch in self._journal.read(self.stream_id, self._after, idle=self._idle):
+                ended = batch.ended
                 for item in self._items(batch):
                     yield item
+            for item in self._rest(ended=ended):
+                yield item
         finally:
             self.close()
 
@@ -95,21 +98,29 @@ class _Reading(Generic[T]):
 
     def _blocking(self) -> Generator[T, None, None]:
         self.start(background_loop())
+        ended = False
         try:
             for batch in self._journal.read_blocking(self.stream_id, self._after, idle=self._idle):
+                ended = batch.ended
                 yield from self._items(batch)
+            yield from self._rest(ended=ended)
         finally:
             self.close()
 
-    def _items(self, batch: Batch) -> Any:
+    def _items(self, batch: Batch) -> Iterable[T]:
+        """What this reader is shown of a batch; of an empty one, which is a heartbeat, too."""
         raise NotImplementedError
+
+    def _rest(self, *, ended: bool) -> Iterable[T]:
+        """What follows the last batch. `ended` is False for a cursor at the exact end: there was none."""
+        return ()
 
 
 class EventStream(_Reading[StreamEvent]):
-    """Typed events, ending with one `Finish`; a `Failure` may stand before it. What went wrong upstream never raises."""
+    """Typed events, ending with one `Finish`; a `Failure` may stand before it. Faults upstream never raise."""
 
-    def _items(self, batch: Batch) -> list[Entry]:
-        return [entry for entry in batch.entries if type(entry) not in (ReasoningStart, ReasoningEnd)]
+    def _items(self, batch: Batch) -> list[StreamEvent]:
+        return [entry for entry in batch.entries if not isinstance(entry, ReasoningStart | ReasoningEnd)]
 
     def sse(self, *, include_usage: bool = False, include_ids: bool = False) -> SSEStream:
         """The same stream as the contract's bytes."""
@@ -132,3 +143,6 @@ class SSEStream(_Reading[bytes]):
 
     def _items(self, batch: Batch) -> tuple[bytes, ...]:
         return (batch.encoded(self._face),) if batch.entries else (KEEP_ALIVE,)
+
+    def _rest(self, *, ended: bool) -> tuple[bytes, ...]:
+        return () if ended else (DONE,)

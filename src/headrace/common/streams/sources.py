@@ -24,6 +24,7 @@ from headrace.providers.refusals import explain
 from headrace.stream.events import Event, Failure, Usage
 from headrace.stream.retry import RetryPolicy
 
+OUT_OF_TIME = frozenset({"upstream_connect_timeout", "upstream_first_byte_timeout"})
 FAST_GAP = 0.01  # seconds between reads below which a model counts as fast (about 100 events a second)
 FAILURE_BODY_SECONDS = 2.0  # for the words of an error, once its status is known
 GROUP_GAP = 0.02  # a fast model's reads are grouped over this long: half the cost, not visible to a person
@@ -101,6 +102,7 @@ class _Attempts:
         self._deadline = asyncio.get_running_loop().time() + source.timeout
         self._endpoint: Endpoint | None = None
         self._failed = 0
+        self._earlier: UpstreamError | None = None
 
     async def stream(self) -> AsyncGenerator[list[Event], None]:
         """Ask once and decode; raises `UpstreamError` for what may be tried again."""
@@ -123,9 +125,14 @@ class _Attempts:
         loop = asyncio.get_running_loop()
         delay = self._source.policy.delay(self._failed, error, self._deadline - loop.time(), random.random())  # noqa: S311
         if delay is None:
-            raise explain(error, self._request)
+            raise explain(self._telling(error), self._request)
+        self._earlier = error
         self._trace.retries.append(error.code)
         await asyncio.sleep(delay)
+
+    def _telling(self, error: UpstreamError) -> UpstreamError:
+        """The error to show: one that only says that a retry had no time left tells less than what it retried."""
+        return self._earlier if self._earlier is not None and error.code in OUT_OF_TIME else error
 
     def _adjust(self, error: UpstreamError) -> bool:
         """Drop or lower a default of ours that this model refuses; remembered for the model."""
