@@ -23,7 +23,7 @@ OUTERMOST = (
     "(uvicorn/",
     "(threading.py",
     "(asyncio/runners.py",
-)  # in every stack: tells nothing
+)
 PATIENCE = 60.0  # until it has written what it saw
 INSTALL = "py-spy was not found, and --profile needs it: `pip install py-spy` brings it."
 

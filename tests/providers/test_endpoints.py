@@ -78,7 +78,7 @@ def _url(provider_id: str, endpoint: str = "") -> str:
         ("doubao", "", "https://ark.cn-beijing.volces.com/api/v3/chat/completions"),
         ("302.AI", "", "https://api.302.ai/v1/chat/completions"),
         ("perplexity", "", "https://api.perplexity.ai/chat/completions"),
-        ("openrouter", "https://openrouter.ai/api", "https://openrouter.ai/api/chat/completions"),
+        ("openrouter", "https://openrouter.ai/api", "https://openrouter.ai/api/v1/chat/completions"),
         ("vllm", "http://10.0.0.5:8000", "http://10.0.0.5:8000/v1/chat/completions"),
         ("LM Studio", "", "http://localhost:1234/v1/chat/completions"),
         ("lm_studio", "http://localhost:1234/v1/models", "http://localhost:1234/v1/chat/completions"),

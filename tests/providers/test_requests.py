@@ -75,8 +75,10 @@ def test_every_option_under_its_own_name() -> None:
 
 @pytest.mark.parametrize(
     ("model", "reasons"),
-    [("o1-mini", True), ("o3", True), ("o4-mini", True), ("gpt-5-nano", True), ("openai/gpt-5", True)]
-    + [("gpt-4o", False), ("gpt-3.5-turbo", False), ("omni", False), ("gpt-oss-20b", False)],
+    [
+        *[(name, True) for name in ("o1-mini", "o3", "o4-mini", "gpt-5-nano", "openai/gpt-5")],
+        *[(name, False) for name in ("gpt-4o", "gpt-3.5-turbo", "omni", "gpt-oss-20b")],
+    ],
 )
 def test_openais_reasoning_models_get_what_they_take(model: str, reasons: bool) -> None:
     request = ChatRequest(QUESTION, temperature=0.7, max_tokens=9, defaulted=frozenset({"temperature"}))
@@ -175,8 +177,14 @@ def test_ollamas_form() -> None:
 
 @pytest.mark.parametrize(
     ("effort", "model", "think"),
-    [(None, "qwen3", None), ("none", "qwen3", False), ("low", "qwen3", True), ("low", "gpt-oss:20b", "low")]
-    + [("minimal", "gpt-oss", "low"), ("minimal", "qwen3", True)],
+    [
+        (None, "qwen3", None),
+        ("none", "qwen3", False),
+        ("low", "qwen3", True),
+        ("low", "gpt-oss:20b", "low"),
+        ("minimal", "gpt-oss", "low"),
+        ("minimal", "qwen3", True),
+    ],
 )
 def test_ollamas_thinking_is_on_or_off_but_for_one_model(effort: str | None, model: str, think: object) -> None:
     _, body, _ = _sent(PRESETS["ollama"], ChatRequest(QUESTION, reasoning_effort=effort), model)

@@ -10,9 +10,10 @@ import gzip
 import hashlib
 import mimetypes
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
@@ -63,7 +64,7 @@ def in_folder(root: Path) -> Find:
     return find
 
 
-def asset_view(find: Find) -> Callable[..., Awaitable[HttpResponse]]:
+def asset_view(find: Find) -> Callable[..., Coroutine[Any, Any, HttpResponse]]:
     """A view that answers the file that `find` finds for the address's `name`."""
     kept: dict[str, _Asset] = {}
 

@@ -45,7 +45,7 @@ class SealedField(_TextField):
     def value_to_string(self, obj: models.Model) -> str:
         return _sealed(self.value_from_object(obj)).token
 
-    def formfield(self, **_: Any) -> None:  # type: ignore[override]
+    def formfield(self, **_: Any) -> None:
         return None
 
     def get_lookup(self, lookup_name: str) -> Any:

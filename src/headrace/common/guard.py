@@ -70,8 +70,9 @@ def guarded(view: View) -> View:
         @wraps(view)
         async def asynchronous(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             checked = getattr(request, _CHECKED, False)
-            if not checked and (response := await _arefusal(request)):
-                return _with_cors(request, response)
+            if not checked and (refused_with := await _arefusal(request)):
+                return _with_cors(request, refused_with)
+            response: HttpResponseBase
             try:
                 response = _shaped(await view(request, *args, **kwargs))
             except (RequestError, Http404) as error:
@@ -83,8 +84,9 @@ def guarded(view: View) -> View:
     @wraps(view)
     def synchronous(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         checked = getattr(request, _CHECKED, False)
-        if not checked and (response := _refusal(request)):
-            return _with_cors(request, response)
+        if not checked and (refused_with := _refusal(request)):
+            return _with_cors(request, refused_with)
+        response: HttpResponseBase
         try:
             response = _shaped(view(request, *args, **kwargs))
         except (RequestError, Http404) as error:

@@ -67,7 +67,7 @@ def _scheme_advice(cleaned: str) -> str:
 
 
 def base_url(text: str, provider: Provider, *, default_path: str = "") -> str:
-    """The endpoint without pasted paths, trailing slashes and fragment; `default_path` where it names only a host.
+    """The endpoint without pasted paths, trailing slashes and fragment; `default_path` where it stops short of that.
 
     The query is dropped, except for Azure's `api-version`: keys and the like do not travel in a URL.
     """
@@ -78,7 +78,9 @@ def base_url(text: str, provider: Provider, *, default_path: str = "") -> str:
             path = path[: -len(ending)].rstrip("/")
             break
     query = _azure_version(parts.query) if "azure" in provider.quirks else ""
-    return urlunsplit((parts.scheme, parts.netloc.lower(), path or default_path.rstrip("/"), query, ""))
+    if default_path.startswith(f"{path}/"):
+        path = default_path
+    return urlunsplit((parts.scheme, parts.netloc.lower(), path, query, ""))
 
 
 def _pasted(provider: Provider) -> tuple[str, ...]:

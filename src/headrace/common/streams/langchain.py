@@ -19,7 +19,7 @@ from headrace.errors import RequestError, UpstreamError
 from headrace.providers.base import ChatRequest
 from headrace.providers.failures import read_failure
 from headrace.providers.langchain import ChunkParser
-from headrace.stream.events import Event, Finish, ReasoningDelta, TextDelta
+from headrace.stream.events import Event, Finish, ReasoningDelta, TextDelta, Usage
 from headrace.stream.thinking import DEFAULT, ThinkSplitter
 
 _PASSED_ON = ("temperature", "max_tokens", "top_p", "top_k", "seed", "stop", "reasoning_effort", "response_format")
@@ -75,6 +75,7 @@ class LangChainSource:
         end = parser.close()
         if not end:
             raise UpstreamError("upstream_empty", "The model answered with nothing.", retryable=True)
+        trace.usage = next((event for event in end if isinstance(event, Usage)), None)
         yield [*assembly.close(), *end]
 
     async def _chunks(self) -> AsyncGenerator[Any, None]:

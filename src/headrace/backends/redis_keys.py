@@ -1,0 +1,202 @@
+"""The shared journal's keys, limits and scripts on a Redis or Valkey server. It never talks to one.
+
+    log:<stream>      stream    a batch an entry; its id is `<number of the batch's last event>-0`, so a cursor is an id
+                                field `d`: msgpack of the entries; field `l`: the ending that a lost producer did not write
+    about:<stream>    hash      worker, state (`t` running, `e` ended, `l` lost), kept (events before that ending),
+                                oldest (number of the first event kept), about (JSON), created
+    running:<worker>  set       its streams that have not ended
+    dead:<worker>     string    the fence: whoever finds it set appends nothing more under this name
+    control:<worker>  stream    what other workers ask of it: `cancel`
+    leases            zset      worker → when its lease ends, in the server's milliseconds
+    ended             zset      stream → when it expires: the oldest go first where the server is full
+    project:<name>    zset      stream → when it was created
+    epoch             string    lost with the data: tells a server that was emptied from one that was away
+
+A lease belongs to a worker, not to a stream: streams die with their worker, and one renewal serves them all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+PREFIX = "headrace:"
+
+FLUSH_SECONDS = 0.02  # between two flushes; the first after a silence goes at once. The promise is 25 ms
+FLUSH_STREAMS = 256  # in one script call, which nothing interrupts: about a millisecond of the server
+FLUSH_BYTES = 1024 * 1024  # likewise
+PAGE_BATCHES = 64  # of one stream in one answer to a reader
+COMMAND_SECONDS = 1.5  # a server that takes longer counts as away
+RETRY_SECONDS = 0.4  # after a failure; short, so that a producer is back before the others take it for lost
+TICK_SECONDS = 1.0  # renewal, and the look for others that did not renew
+LEASE_SECONDS = 4.0  # three renewals may fail
+SECOND_LOOK_SECONDS = 1.8  # an expired lease counts only if it is still so: after a pause of the server all are
+AWAY_SECONDS = 5.0  # after which readers of other workers' streams are told. With the look before it: below 10
+STALL_SECONDS = 4.0  # a mirror this far behind no longer renews its lease: nobody should wait for it
+BLOCK_SECONDS = 2.0  # of one waiting read
+LOOK_AGAIN_SECONDS = 0.05  # a stream's name may be known to a client before the mirror has it
+RUNNING_SECONDS = 2 * 3600.0  # keys of a running stream live this long beyond the last refresh
+REFRESH_SECONDS = 900.0
+DEAD_SECONDS = 86_400.0  # longer than any process stays stopped and then goes on
+CONTROL_SECONDS = 60.0
+CONTROL_ENTRIES = 256
+PROJECT_SECONDS = 86_400.0
+LISTED_STREAMS = 1000  # of one project, newest first
+MIRROR_BYTES = 16 * 1024 * 1024  # of one stream; over it the oldest go, and their cursors expire
+TRIM_BYTES = 1024 * 1024  # trimmed in steps of this
+BATCH_BYTES = 64  # about what an entry costs beside its data: bounds the length as well
+RELIEVED_STREAMS = 32  # dropped at a time where the server is full
+
+RUNNING, ENDED, LOST_STATE = b"t", b"e", b"l"
+DATA, ENDING = b"d", b"l"
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Key names under one prefix."""
+
+    prefix: str = PREFIX
+
+    def log(self, stream_id: str) -> str:
+        return f"{self.prefix}log:{stream_id}"
+
+    def about(self, stream_id: str) -> str:
+        return f"{self.prefix}about:{stream_id}"
+
+    def running(self, worker: str) -> str:
+        return f"{self.prefix}running:{worker}"
+
+    def dead(self, worker: str) -> str:
+        return f"{self.prefix}dead:{worker}"
+
+    def control(self, worker: str) -> str:
+        return f"{self.prefix}control:{worker}"
+
+    def project(self, name: str) -> str:
+        return f"{self.prefix}project:{name}"
+
+    @property
+    def leases(self) -> str:
+        return f"{self.prefix}leases"
+
+    @property
+    def ended(self) -> str:
+        return f"{self.prefix}ended"
+
+    @property
+    def epoch(self) -> str:
+        return f"{self.prefix}epoch"
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """Lua, and the name under which a server keeps it."""
+
+    text: str
+
+    @property
+    def sha(self) -> bytes:
+        return hashlib.sha1(self.text.encode()).hexdigest().encode()  # noqa: S324 - the server's own naming
+
+
+# The hot one: one call a batch, after one look at the fence. Answers -1 to a fenced worker, else what failed and why.
+APPEND = Script("""
+if redis.call('EXISTS', KEYS[1]) == 1 then return -1 end
+local failed = {}
+for i = 2, #KEYS do
+  local reply = redis.pcall('XADD', KEYS[i], 'NOMKSTREAM', ARGV[2 * i - 3], 'd', ARGV[2 * i - 2])
+  if not reply or reply.err then
+    failed[#failed + 1] = i - 2
+    failed[#failed + 1] = reply and reply.err or ''
+  end
+end
+return failed
+""")
+
+# Takes up a stream, or takes it up again after a break: the number of the last event there, -1 to a fenced worker,
+# -2 where the stream is another's or was given up as lost.
+OPEN = Script("""
+local about, log, running, dead, project = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local worker, id, described, created, ttl, oldest = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+if redis.call('EXISTS', dead) == 1 then return -1 end
+local held = redis.call('HMGET', about, 'worker', 'state')
+if held[1] and (held[1] ~= worker or held[2] == 'l') then return -2 end
+local top = 0
+if redis.call('EXISTS', log) == 1 then
+  local last = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
+  if last then top = tonumber(string.match(last[1], '^%d+')) end
+else
+  redis.call('XDEL', log, redis.call('XADD', log, '0-1', 'd', ''))
+end
+redis.call('HSET', about, 'worker', worker, 'state', 't', 'about', described, 'created', created)
+if top == 0 then redis.call('HSET', about, 'oldest', oldest) end
+redis.call('PEXPIRE', about, ttl)
+redis.call('PEXPIRE', log, ttl)
+redis.call('SADD', running, id)
+if ARGV[7] ~= '' then
+  redis.call('ZADD', project, created, id)
+  redis.call('ZREMRANGEBYRANK', project, 0, -1 - tonumber(ARGV[7]))
+  redis.call('PEXPIRE', project, ARGV[8])
+end
+return top
+""")
+
+# The producer's own ending is in the log.
+END = Script("""
+local about, log, running, ended = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local worker, id, replay = ARGV[1], ARGV[2], tonumber(ARGV[3])
+if redis.call('HGET', about, 'worker') ~= worker then return 0 end
+local time = redis.call('TIME')
+redis.call('HSET', about, 'state', 'e')
+redis.call('ZADD', ended, time[1] * 1000 + replay, id)
+redis.call('PEXPIRE', about, replay)
+redis.call('PEXPIRE', log, replay)
+redis.call('SREM', running, id)
+return 1
+""")
+
+# A lost producer's stream gets its ending, once, whoever comes first. An empty ending: it had its own.
+LOSE = Script("""
+local about, log, running, ended = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local id, replay, top, last, ending = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
+if redis.call('HGET', about, 'state') == 't' then
+  local time = redis.call('TIME')
+  if ending ~= '' then
+    redis.call('XADD', log, last, 'l', ending)
+    redis.call('HSET', about, 'state', 'l', 'kept', top)
+  else
+    redis.call('HSET', about, 'state', 'e')
+  end
+  redis.call('ZADD', ended, time[1] * 1000 + replay, id)
+  redis.call('PEXPIRE', about, replay)
+  redis.call('PEXPIRE', log, replay)
+end
+redis.call('SREM', running, id)
+return 1
+""")
+
+# Takes a worker's name from it for good, unless it has renewed in the meantime; its streams are the answer.
+FENCE = Script("""
+local leases, dead, running = KEYS[1], KEYS[2], KEYS[3]
+if redis.call('ZSCORE', leases, ARGV[1]) ~= ARGV[2] then return false end
+redis.call('SET', dead, 1, 'PX', ARGV[3])
+return redis.call('SMEMBERS', running)
+""")
+
+# Renews (unless told not to, or fenced), and looks around: fenced?, epoch, others whose lease is over. A server that is
+# full refuses to renew, and still has to answer.
+TICK = Script("""
+local leases, dead, epoch, ended = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local worker, lease, renew = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local fenced = redis.call('EXISTS', dead)
+local renewed = false
+if renew == '1' and fenced == 0 then
+  redis.pcall('SET', epoch, worker, 'NX')
+  local reply = redis.pcall('ZADD', leases, now + lease, worker)
+  renewed = type(reply) == 'number'
+end
+redis.call('ZREMRANGEBYSCORE', ended, '-inf', now)
+return {fenced, redis.call('GET', epoch), redis.call('ZRANGEBYSCORE', leases, '-inf', now, 'WITHSCORES', 'LIMIT', 0, 16)}
+""")
