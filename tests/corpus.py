@@ -1,4 +1,4 @@
-"""Where the recorded streams and hard cases lie, when they are there. They belong to other projects and are never copied."""
+"""Where the recorded streams and hard cases lie, if they are there. They are other projects' and never copied."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -26,6 +26,13 @@ def within(seconds: float = PLENTY) -> float:
 
 async def ask(client: HTTPClient, url: str, *, seconds: float = PLENTY, idle: float = PLENTY) -> HTTPAnswer:
     return await client.send(post(url), deadline=within(seconds), idle=idle)
+
+
+async def becomes(true: Callable[[], bool], seconds: float = 5) -> None:
+    """Waits for what another thread or task is about to do."""
+    async with asyncio.timeout(seconds):
+        while not true():  # noqa: ASYNC110 - nobody there has an event of ours to set
+            await asyncio.sleep(0.005)
 
 
 async def whole(answer: HTTPAnswer) -> bytes:
@@ -57,4 +64,4 @@ async def client_of(upstream: ScriptedUpstream, **options: Any) -> AsyncIterator
     finally:
         await client.close()
     assert upstream.accepted == 0 or await upstream.disconnected()
-    assert asyncio.all_tasks() <= others
+    await becomes(lambda: asyncio.all_tasks() <= others)

@@ -33,7 +33,7 @@ from headrace.testing import (
     response,
     stream_head,
 )
-from tests.backends.asking import KEY, ask, client_of, post, to_the_end, whole, within
+from tests.backends.asking import KEY, ask, becomes, client_of, post, to_the_end, whole, within
 
 GOOD = Send(response(b"good"))
 RESTED = http_pool.MIN_REST * 1.5
@@ -41,12 +41,6 @@ RESTED = http_pool.MIN_REST * 1.5
 
 def open_sockets() -> int:
     return sum(link.is_socket() for link in Path("/proc/self/fd").iterdir())
-
-
-async def becomes(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not true():
-            await asyncio.sleep(0.01)
 
 
 async def rest() -> None:
@@ -388,8 +382,8 @@ async def test_nobodys_context_is_kept_alive() -> None:
         held = Held()
         variable.set(held)
         answer = await ask(client, url)
-        while await answer.read():
-            await asyncio.sleep(0.001)  # slow enough to make it pause and resume
+        await asyncio.sleep(0.05)  # slow enough to make it pause and resume
+        await whole(answer)
         return weakref.ref(held)
 
     with ScriptedUpstream([Send(response(b"x" * 3_000_000))]) as upstream:

@@ -16,8 +16,7 @@ from headrace.backends.journal import MemoryJournal, UnknownStreamError
 from headrace.backends.log import CursorError, Log
 from headrace.stream.events import Entry, Failure, Finish, TextDelta
 from headrace.stream.wire import SSEFace
-
-DEADLINE = 5.0
+from tests.waiting import DEADLINE, until
 
 
 def numbered(first: int, count: int) -> list[Entry]:
@@ -149,9 +148,7 @@ async def test_finished_streams_expire_and_leave_nothing() -> None:
 async def test_an_expired_log_goes_by_itself() -> None:
     journal = MemoryJournal(replay_seconds=0.01)
     await write(journal, "s", [3])
-    async with asyncio.timeout(DEADLINE):
-        while len(journal):
-            await asyncio.sleep(0.005)
+    await until(lambda: not len(journal))
 
 
 async def test_over_its_bound_the_oldest_finished_logs_go_first_and_running_ones_stay() -> None:

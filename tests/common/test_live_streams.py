@@ -26,8 +26,8 @@ from headrace.stream.events import (
     TextDelta,
     Usage,
 )
+from tests.waiting import DEADLINE, until
 
-DEADLINE = 5.0
 Script = Callable[[Trace], AsyncIterator[list[Event]]]
 
 
@@ -170,7 +170,7 @@ async def test_leaving_before_the_first_event_cancels_too() -> None:
 async def test_a_stream_that_is_dropped_unread_is_cancelled() -> None:
     stream, live, source = stream_of(endless)
     stream.start(asyncio.get_running_loop())
-    await within(_until(lambda: live.figures is not None and live.figures.entries))
+    await until(lambda: live.figures is not None and live.figures.entries)
     del stream
     gc.collect()
     await gone(source)
@@ -182,14 +182,14 @@ async def test_continue_outlives_its_readers_but_not_for_ever() -> None:
     stream.close()
     assert not source.closed.is_set()
     await gone(source)
-    await within(_until(lambda: live.finish))
+    await until(lambda: live.finish)
 
 
 async def test_continue_runs_to_its_end_without_readers() -> None:
     stream, live, _ = stream_of(answer, on_disconnect="continue")
     stream.start(asyncio.get_running_loop())
     stream.close()
-    await within(_until(lambda: live.finish))
+    await until(lambda: live.finish)
     assert live.finish is not None
     assert live.finish.reason == "stop"
 
@@ -245,8 +245,3 @@ async def test_one_stream_cancelled_and_failing_at_once_ends_once() -> None:
         assert [type(entry) for entry in entries].count(Finish) == 1
         assert isinstance(entries[-1], Finish)
         stream.close()
-
-
-async def _until(condition: Callable[[], object]) -> None:
-    while not condition():
-        await asyncio.sleep(0.002)

@@ -14,8 +14,7 @@ from django.test import AsyncRequestFactory, RequestFactory
 
 from headrace import create_streaming_response
 from headrace.common.responses import EventStreamResponse
-
-DEADLINE = 5.0
+from tests.waiting import DEADLINE, until
 
 
 class Ledger:
@@ -101,9 +100,8 @@ async def test_an_asgi_client_that_leaves_closes_the_source_and_its_thread(colou
     await anext(parts)
     await parts.aclose()
     assert await asyncio.to_thread(ledger.closed.wait, DEADLINE)
-    async with asyncio.timeout(DEADLINE):
-        while threading.active_count() > before + 1:  # the thread that waited above stays in asyncio's own pool
-            await asyncio.sleep(0.01)  # noqa: ASYNC110
+    # the thread that waited above stays in asyncio's own pool
+    await until(lambda: threading.active_count() <= before + 1)
 
 
 def test_headers() -> None:

@@ -1,4 +1,4 @@
-"""The playground's endpoints on a live server: shapes, refusals, people who leave, streams that are joined and stopped."""
+"""The playground's endpoints on a live server: shapes, refusals, who leaves, streams that are joined and stopped."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ PROMPT = 1.0  # what must happen "within a second"
 
 def delta(text: str) -> bytes:
     return chunk(sse({"choices": [{"index": 0, "delta": {"content": text}}]}))
+
+
+def refusing(status: str, message: str) -> list[Any]:
+    body = json.dumps({"error": {"message": message}}).encode()
+    return [Send(response(body, status=status, content_type="application/json")), Close()]
 
 
 SILENT: list[Any] = [Hold()]
@@ -54,7 +59,7 @@ def test_reasoning_stands_apart(server: LiveServer) -> None:
     assert (joined(events, "reasoning"), joined(events, "content")) == ("plan", "Answer")
 
 
-@pytest.mark.parametrize("script", [SILENT, HEAD_ONLY, HALF], ids=["before the head", "before an event", "in mid-answer"])
+@pytest.mark.parametrize("script", [SILENT, HEAD_ONLY, HALF], ids=["before the head", "before an event", "midway"])
 def test_a_client_that_leaves_ends_the_upstream_call(server: LiveServer, script: list[Any]) -> None:
     with ScriptedUpstream(script) as upstream:
         answer = server.stream(model_at(f"{upstream.url}/v1"))
@@ -102,7 +107,8 @@ def test_every_cursor_of_a_finished_stream(server: LiveServer) -> None:
         assert [block.split("\n")[0] for block in whole[:-1]] == [f"id: {n}" for n in range(1, len(whole))]
         for read in range(len(whole)):
             assert list(blocks(server.get(f"{place}?after={read}&includeUsage=true"))) == whole[read:]
-        assert list(blocks(server.get(f"{place}?after=0", headers={"Last-Event-ID": str(len(whole) - 1)}))) == whole[-1:]
+        header = {"Last-Event-ID": str(len(whole) - 1)}
+        assert list(blocks(server.get(f"{place}?after=0", headers=header))) == whole[-1:]
         for cursor in (str(len(whole)), "-1", "x", "1.5", "٣"):
             refused = server.get(place, headers={"Last-Event-ID": cursor.encode().decode("latin-1")})
             assert refused.status == 400, cursor
@@ -135,9 +141,9 @@ def test_the_whole_answer(server: LiveServer) -> None:
 @pytest.mark.parametrize(
     ("script", "status", "code"),
     [
-        ([Send(response(status="401 Unauthorized", body=b'{"error": {"message": "bad key %s"}}' % KEY.encode())), Close()], 502, "upstream_auth"),
-        ([Send(response(status="429 Too Many Requests", body=b'{"error": {"message": "slow down"}}')), Close()], 429, "upstream_rate_limited"),
-        ([Send(response(body=b"<html>")), Close()], 502, "upstream_not_a_stream"),
+        (refusing("401 Unauthorized", f"bad key {KEY}"), 502, "upstream_auth"),
+        (refusing("429 Too Many Requests", "slow down"), 429, "upstream_rate_limited"),
+        ([Send(response(b"<html>")), Close()], 502, "upstream_not_a_stream"),
         (SILENT, 504, "upstream_first_byte_timeout"),
         (HALF, 504, "upstream_idle_timeout"),
     ],

@@ -89,9 +89,8 @@ async def with_named_upstream(row: dict[str, Any]) -> Outcome:
         async def known() -> Endpoint:
             return endpoint
 
-        source = HTTPSource(
-            resolve("openai", endpoint.base_url), known, chat_request(MESSAGES), lambda: client, key=KEY, timeout=TIMEOUT
-        )
+        row_of = resolve("openai", endpoint.base_url)
+        source = HTTPSource(row_of, known, chat_request(MESSAGES), lambda: client, key=KEY, timeout=TIMEOUT)
         journal = MemoryJournal()
         live = LiveStream("s", source, StreamOptions(max_duration=MAX_DURATION), journal, lambda: None)
         started = time.monotonic()

@@ -1,4 +1,4 @@
-"""Real LangChain chat models through `LLMService`: reasoning, tool calls, usage, errors, cancellation, both iterations."""
+"""Real LangChain chat models through `LLMService`: reasoning, tool calls, usage, errors, cancellation."""
 
 from __future__ import annotations
 
@@ -91,7 +91,8 @@ def test_a_plain_for_works_as_well() -> None:
 
 
 async def test_tags_in_the_text_of_any_integration_stand_apart() -> None:
-    with ScriptedUpstream([Send(response(sse(delta(content="<thi"), delta(content="nk>p</think>A"), delta("stop"), "[DONE]")))]) as upstream:  # noqa: E501
+    tagged = sse(delta(content="<thi"), delta(content="nk>p</think>A"), delta("stop"), "[DONE]")
+    with ScriptedUpstream([Send(response(tagged))]) as upstream:
         events = [event async for event in LLMService(chat_openai(upstream)).stream_chat(MESSAGES)]
     assert (text(events, ReasoningDelta), text(events, TextDelta)) == ("p", "A")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -93,7 +94,7 @@ _body = st.lists(_piece, max_size=12).map(b"".join)
 def test_any_bytes_end_once_and_no_cut_changes_what_they_give(dialect: str, body: bytes, cuts: list[int]) -> None:
     provider = BY_DIALECT[dialect]
     at = [0, *sorted(cut for cut in cuts if cut < len(body)), len(body)]
-    pieces = [body[start:end] for start, end in zip(at, at[1:], strict=False)]
+    pieces = [body[start:end] for start, end in itertools.pairwise(at)]
     whole = decode(provider, [body])
     summed(whole)
     assert merged(decode(provider, pieces)) == merged(whole)

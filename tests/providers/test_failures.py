@@ -184,14 +184,16 @@ def test_a_line_is_one_printable_line(text: str, limit: int) -> None:
     assert not any(ord(character) < 32 or character in "\u2028\u2029\x85\x7f" for character in line)
 
 
+_ERROR_MEMBERS = (
+    *("error", "errors", "message", "detail", "msg", "code", "type"),
+    *("status", "param", "loc", "base_resp", "choices", "object"),
+)
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(
-                ["error", "errors", "message", "detail", "msg", "code", "type", "status", "param", "loc", "base_resp", "choices", "object"]
-            ),
+            st.sampled_from([*_ERROR_MEMBERS]),
             inner,
             max_size=5,
         )

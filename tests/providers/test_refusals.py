@@ -85,7 +85,7 @@ def test_a_default_limit_without_a_usable_bound_is_dropped(message: str) -> None
     ("message", "allowed"),
     [
         (
-            "Unsupported value: 'temperature' does not support 0.7 with this model. Only the default (1) value is supported.",
+            "Unsupported value: 'temperature' does not support 0.7. Only the default (1) value is supported.",
             "only 1",
         ),
         ("invalid temperature: only 0.6 is allowed for this model", "only 0.6"),

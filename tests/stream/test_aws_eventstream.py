@@ -146,6 +146,15 @@ def test_garbage_raises_nothing_but_framing_errors(garbage: bytes, cuts: list[in
     outcome(garbage, sorted(min(cut, len(garbage)) for cut in cuts))
 
 
+def test_a_flipped_length_is_refused_before_anything_is_waited_for() -> None:
+    message = event("one")
+    for bit in range(12 * 8):
+        prelude = bytearray(message[:12])
+        prelude[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(FramingError):
+            AWSEventStreamDecoder().feed(bytes(prelude))
+
+
 def test_a_fault_comes_after_the_frames_before_it() -> None:
     decoder = AWSEventStreamDecoder()
     assert decoder.feed(event("one") + event("two") + b"\0" * 16) == [Frame(b"{}", "one"), Frame(b"{}", "two")]

@@ -29,6 +29,7 @@ def seen_by(decoder: SSEDecoder, pieces: list[bytes]) -> tuple[object, ...]:
 @example(b"\xef\xbb\xbfdata: a\r\n\r\n", [1, 2, 12])
 @example(b"data: a\n\n\n\ndata:b\n\n", [])
 @example(b"id: 1\ndata: a\n\ndata: b\n\n", [])
+@example(b"id: 1\nid: 2\0\ndata: a\n\n", [])
 def test_the_standards_events_at_every_cut(body: bytes, points: list[int]) -> None:
     expected = interpret(body)
     wanted = (expected.events, expected.comments, expected.retry, expected.last_event_id)
@@ -50,19 +51,19 @@ def test_an_event_is_delivered_with_the_first_byte_that_ends_it(lines: list[byte
 
 @given(st.lists(st.binary(max_size=40), max_size=8), st.sampled_from([SSEDecoder, NDJSONDecoder]))
 def test_garbage_raises_one_documented_error(pieces: list[bytes], kind: type[SSEDecoder] | type[NDJSONDecoder]) -> None:
-    _, code = outcome(kind(max_line=50), pieces)
-    assert code in ("", "upstream_limit")
+    _, fault = outcome(kind(max_line=50), pieces)
+    assert fault in ("", "upstream_limit: a line is longer than 50 bytes")
 
 
 def outcome(decoder: Decoder, pieces: list[bytes]) -> tuple[list[Frame], str]:
-    """The frames, and the code of the fault after them."""
+    """The frames, and the fault after them."""
     frames: list[Frame] = []
     try:
         for piece in pieces:
             frames += decoder.feed(piece)
         frames += decoder.close()
     except FramingError as error:
-        return frames, error.code
+        return frames, f"{error.code}: {error.message}"
     return frames, ""
 
 
@@ -90,6 +91,14 @@ def test_events_before_a_limit_are_delivered_and_then_the_fault() -> None:
     assert caught.value.code == "upstream_limit"
 
 
+@pytest.mark.parametrize("line", [b"data\n", b"data: 1\n", b"data: chunk-1\n"])
+def test_many_lines_of_data_count_together(line: bytes) -> None:
+    decoder = SSEDecoder(max_event=32)
+    frames, fault = outcome(decoder, [line] * 33)
+    assert (frames, fault) == ([], "upstream_limit: an event is longer than 32 bytes")
+    assert outcome(SSEDecoder(max_event=32), [line + b"\n"] * 33)[1] == ""
+
+
 def test_an_ignored_line_counts_against_the_line_limit_alone() -> None:
     decoder = SSEDecoder(max_line=100, max_event=16)
     assert run(decoder, [b": " + b"c" * 40, b"c" * 40, b"\ndata: ok\n\n"]) == [Frame(b"ok")]
@@ -105,10 +114,10 @@ def test_a_line_and_an_event_that_come_byte_by_byte_take_linear_time() -> None:
     size = 1 << 19
     for _ in range(size):
         decoder.feed(b"data:x\n")
-    for byte in every(b"data:" + b"y" * size, 1):
+    for byte in every(b"data:" + b"y" * 2 * size, 1):
         decoder.feed(byte)
     (frame,) = decoder.feed(b"\n\n")
-    assert frame.data == b"x\n" * size + b"y" * size
+    assert frame.data == b"x\n" * size + b"y" * 2 * size
 
 
 @pytest.mark.parametrize("start", [b"data: ", b": ", b"unknown: "])
@@ -117,7 +126,7 @@ def test_memory_is_bounded_by_the_limit(start: bytes) -> None:
     pieces = [start] + [b"x" * 65_536] * 64
     tracemalloc.start()
     try:
-        assert outcome(decoder, pieces) == ([], "upstream_limit")
+        assert outcome(decoder, pieces)[1]
         assert tracemalloc.get_traced_memory()[1] < 3 << 20
         assert tracemalloc.get_traced_memory()[0] < 1 << 16
     finally:

@@ -75,6 +75,20 @@ def test_what_is_accepted_leniently(data: bytes, plain: Any) -> None:
     assert decode_json(data) == plain
 
 
+@pytest.mark.parametrize(
+    ("data", "plain"),
+    [
+        (rb'["a\ud83d", "\ude00b"]', ["a\ud83d", "\ude00b"]),
+        (rb'["\ud83da", "b\ude00"]', ["\ufffda", "b\ufffd"]),
+        (rb'["\ud83d\"", "\"\ude00"]', ['\ufffd"', '"\ufffd']),
+        (rb'"\ude00\ud83d"', "\ude00\ud83d"),
+        (rb'"\ud83d\ude00"', "\U0001f600"),
+    ],
+)
+def test_halves_are_kept_only_where_the_other_may_come(data: bytes, plain: Any) -> None:
+    assert decode_json(data, halves=True) == plain
+
+
 @pytest.mark.parametrize("data", [b"", b" ", b"[DONE]", b"{", b"[" * 100_000, b'{"a":' * 100_000, b"1 2", b"<html>"])
 def test_what_is_refused(data: bytes) -> None:
     with pytest.raises(FramingError) as caught:

@@ -65,6 +65,7 @@ def merged(deltas: list[Delta]) -> list[Delta]:
 def split(style: ThinkStyle, pieces: list[str]) -> tuple[str, str]:
     """The joined content and reasoning."""
     deltas = run(ThinkSplitter(style), pieces)
+    assert all(delta.text for delta in deltas)
     content = "".join(delta.text for delta in deltas if isinstance(delta, TextDelta))
     return content, "".join(delta.text for delta in deltas if isinstance(delta, ReasoningDelta))
 
@@ -132,9 +133,11 @@ def test_the_pinned_rules(text: str, starts_inside: bool, points: list[int]) -> 
     assert (content.strip(), reasoning.strip()) == by_the_rules(text, starts_inside)
 
 
-@given(THINKS.map("".join))
-def test_text_without_a_block_is_untouched(text: str) -> None:
-    assert split(DEFAULT, list("x" + text)) == ("x" + text, "")
+@given(EVERY_STYLE, st.text(" \n\u00a0\u3000", max_size=4), THINKS.map("".join), CUTS)
+def test_text_without_a_block_is_untouched(style: ThinkStyle, space: str, text: str, points: list[int]) -> None:
+    text = space + "x" + text
+    assert split(style.inside(False), cut(text, points)) == (text, "")
+    assert split(style.inside(False), [space]) == (space, "")
 
 
 @given(st.lists(st.sampled_from(["<think>", "</think>", "</", "</thin", "<", "a", "think>"]), max_size=10).map("".join))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,7 +80,7 @@ def test_any_stream_is_well_formed_numbered_and_balanced(
 ) -> None:
     bracketing = Bracketing()
     edges = [0, *sorted(min(cut, len(events)) for cut in cuts), len(events)]
-    entries = [entry for a, b in zip(edges, edges[1:], strict=False) for entry in bracketing.feed(events[a:b])]
+    entries = [entry for a, b in pairwise(edges) for entry in bracketing.feed(events[a:b])]
     entries += bracketing.feed([Finish()])
     data = encode(entries, ids=ids, finish=finish)
     *blocks, done, empty = data.decode().split("\n\n")

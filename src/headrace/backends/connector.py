@@ -84,13 +84,12 @@ class Connector:
     async def _route(self, target: Target, until: float) -> _Route:
         """Where to connect to. All addresses of a name must pass: one bad among them is a trick or a mistake."""
         proxy = self._proxy
-        addresses: Sequence[str] = () if target.address is None else (target.host,)
-        if not addresses:
-            try:
-                addresses = await self._lookup(target.host, until, DNS_LIMIT if proxy is None else DNS_LIMIT_PROXIED)
-            except UpstreamError:
-                if proxy is None or not self._egress.permits_unresolved(target):
-                    raise
+        addresses: Sequence[str] = ()
+        try:
+            addresses = await self._lookup(target.host, until, DNS_LIMIT if proxy is None else DNS_LIMIT_PROXIED)
+        except UpstreamError:
+            if proxy is None or not self._egress.permits_unresolved(target):
+                raise
         for ip in addresses:
             self._egress.check_address(target, ip)
         if proxy is None or (addresses and not any(kind_of(ip_address(ip)) is Kind.PUBLIC for ip in addresses)):
@@ -99,6 +98,8 @@ class Connector:
 
     async def _lookup(self, host: str, until: float, limit: float) -> Sequence[str]:
         """One lookup for all who wait for the same name: a hung one holds a thread that nobody can take back."""
+        if _is_address(host):
+            return (host,)
         task = self._lookups.get(host)
         if task is None:
             task = self._lookups[host] = asyncio.create_task(_resolved(self._resolver, host))
@@ -161,6 +162,14 @@ class Connector:
 
 async def _resolved(resolver: Resolver, host: str) -> Sequence[str]:
     return await resolver(host)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _reason(error: OSError) -> str:

@@ -191,11 +191,9 @@ local worker, lease, renew = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local fenced = redis.call('EXISTS', dead)
-local renewed = false
 if renew == '1' and fenced == 0 then
   redis.pcall('SET', epoch, worker, 'NX')
-  local reply = redis.pcall('ZADD', leases, now + lease, worker)
-  renewed = type(reply) == 'number'
+  redis.pcall('ZADD', leases, now + lease, worker)
 end
 redis.call('ZREMRANGEBYSCORE', ended, '-inf', now)
 return {fenced, redis.call('GET', epoch), redis.call('ZRANGEBYSCORE', leases, '-inf', now, 'WITHSCORES', 'LIMIT', 0, 16)}

@@ -113,7 +113,7 @@ def _host_refusal(asked: Asked, settings: Settings) -> Refusal | None:
     match = _HOST.fullmatch(asked.host)
     if match:
         name = match["name"].lower().removesuffix(".")
-        if is_loopback_host(name) or any(_matches(name, pattern) for pattern in settings.allowed_hosts):
+        if is_loopback_host(match["name"]) or any(_matches(name, pattern) for pattern in settings.allowed_hosts):
             return None
     message = (
         f"the host {_quoted(asked.host)} is not allowed. To allow it, start the server with "

@@ -170,7 +170,7 @@ def _text(value: object) -> str:
 
 def _choice(*choices: str) -> Callable[[object], str]:
     def read(value: object) -> str:
-        text = _text(value).lower()
+        text = value.strip().lower() if isinstance(value, str) else ""
         if text not in choices:
             raise ValueError(f"one of: {', '.join(choices)}")
         return text

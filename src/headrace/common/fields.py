@@ -14,7 +14,6 @@ from django.db.models.query_utils import DeferredAttribute
 
 from headrace.common.encryption import Sealed
 
-
 if TYPE_CHECKING:
     _TextField = models.TextField[str | Sealed, Sealed]
 else:

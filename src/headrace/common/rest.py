@@ -19,6 +19,7 @@ from pydantic.alias_generators import to_camel
 
 from headrace.common.conf import get_settings
 from headrace.common.http import error_response, parse_json, read_body, refused, too_large
+from headrace.common.validation import shown
 from headrace.errors import RequestError
 
 Document = Mapping[str, Mapping[str, Any]]
@@ -43,7 +44,10 @@ class JSONParser(Parser):
     """Reads a body within its bound, strictly."""
 
     def parse_body(self, request: HttpRequest) -> Any:
-        return parse_json(read_body(request))
+        value = parse_json(read_body(request))
+        if not isinstance(value, dict):
+            raise RequestError(f"the body must be a JSON object; got {shown(value)}")
+        return value
 
 
 class RestAPI(NinjaAPI):
@@ -52,13 +56,8 @@ class RestAPI(NinjaAPI):
     def __init__(self, *, documents: Callable[[], list[Document]], **options: Any) -> None:
         super().__init__(docs_url=None, parser=JSONParser(), **options)
         self._documents = documents
-        self.add_exception_handler(RequestError, lambda _, error: refused(error))
-        self.add_exception_handler(ValidationError, lambda _, error: _invalid(error))
-        self.add_exception_handler(HttpError, lambda _, error: _http(error))
-        self.add_exception_handler(Http404, lambda _request, _error: error_response("there is nothing here", 404))
-        self.add_exception_handler(
-            RequestDataTooBig, lambda _request, _error: refused(too_large(get_settings().max_body_bytes))
-        )
+        for kind in (RequestError, ValidationError, HttpError, Http404, RequestDataTooBig):
+            self.add_exception_handler(kind, _told)
 
     def get_openapi_schema(self, **options: Any) -> Any:
         schema = super().get_openapi_schema(**options)
@@ -83,6 +82,20 @@ def _camel_item(item: dict[str, Any]) -> dict[str, Any]:
             if parameter["in"] == "path":
                 parameter["name"] = to_camel(parameter["name"])
     return item
+
+
+def _told(_: HttpRequest, error: Any) -> HttpResponse:
+    match error:
+        case RequestError():
+            return refused(error)
+        case ValidationError():
+            return _invalid(error)
+        case HttpError():
+            return _http(error)
+        case RequestDataTooBig():
+            return refused(too_large(get_settings().max_body_bytes))
+        case _:
+            return error_response("there is nothing here", 404)
 
 
 def _invalid(error: ValidationError) -> HttpResponse:

@@ -92,7 +92,7 @@ def shown(value: object, name: str = "") -> str:
     if isinstance(value, str):
         if name in SECRETS:
             return "a text that is not shown here"
-        text = json.dumps(value, ensure_ascii=_SURROGATE.search(value) is not None)
+        text = json.dumps(value, ensure_ascii=not value.isprintable())
         return text if len(text) <= SHOWN else f"{text[:SHOWN]}… ({len(value)} characters)"
     if isinstance(value, Mapping):
         return f"an object of {len(value)} fields"

@@ -53,6 +53,7 @@ def _postgres(url: str) -> dict[str, Any]:
     try:
         parts = urlsplit(url)
         port = parts.port
+        host = parts.netloc.rpartition("@")[2].removesuffix(f":{port}")  # `hostname` would lower a socket's path
     except ValueError:
         raise SettingError("DATABASE_URL is no address: check its host and port") from None
     name = unquote(parts.path.removeprefix("/"))
@@ -63,7 +64,7 @@ def _postgres(url: str) -> dict[str, Any]:
         "NAME": name,
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
-        "HOST": unquote(parts.hostname or ""),
+        "HOST": unquote(host.strip("[]")),
         "PORT": str(port or ""),
         "OPTIONS": dict(parse_qsl(parts.query)),
     }

@@ -87,7 +87,7 @@ def list_models(request: HttpRequest, project_id: str) -> ConfigurationList:
 )
 def create_model(request: HttpRequest, project_id: str, model: NewConfiguration) -> Status[ConfigurationAnswer]:
     project = project_of(getattr(request, "user", None), project_id)
-    if project.models.count() >= MAX_CONFIGURATIONS:
+    if project.configurations.count() >= MAX_CONFIGURATIONS:
         raise RequestError(f"a project keeps at most {MAX_CONFIGURATIONS} configurations", code="conflict", status=409)
     return Status(201, _written(ModelConfiguration(project=project), model.dict(by_alias=False)))
 

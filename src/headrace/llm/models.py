@@ -30,7 +30,7 @@ def new_config_id() -> str:
 class ModelConfiguration(models.Model):
     """`config_id` is the `configId` of requests, unique within its project."""
 
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="models")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="configurations")
     config_id = models.CharField(max_length=64, default=new_config_id, validators=[PUBLIC_ID])
     name = models.CharField(max_length=200)
     provider_id = models.CharField(max_length=64)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import msgspec
 
 from headrace.errors import ErrorCode, FramingError
-from headrace.providers.anthropic_events import Block, Counts, Delta, WireEvent, decode, decode_fast, rebuild
+from headrace.providers.anthropic_events import Block, Counts, Delta, WireEvent, decode, decode_strictly, rebuild
 from headrace.providers.anthropic_request import build
 from headrace.providers.base import Adapter
 from headrace.providers.error_facts import find_error, read_facts
@@ -78,7 +78,7 @@ class AnthropicParser:
 
     def feed(self, frame: Frame) -> list[Event]:
         try:
-            event = decode_fast(frame.data)
+            event = decode_strictly(frame.data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return self._odd(frame)
         delta = event.delta

@@ -60,7 +60,7 @@ class WireEvent(msgspec.Struct, gc=False):
 
 
 _decoder = msgspec.json.Decoder(WireEvent)
-decode_fast = _decoder.decode
+decode_strictly = _decoder.decode
 
 
 def decode(data: bytes) -> WireEvent:

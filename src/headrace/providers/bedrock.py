@@ -19,7 +19,7 @@ from headrace.providers.bedrock_events import (
     Delta,
     ToolUse,
     counts_of,
-    decode_fast,
+    decode_strictly,
     rebuild,
     tool_use_of,
 )
@@ -93,7 +93,7 @@ class ConverseParser:
         if frame.name.startswith(("exception:", "error:")):
             return [read_exception(frame)]
         try:
-            body = decode_fast(frame.data)
+            body = decode_strictly(frame.data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             if not frame.data.strip():
                 return []

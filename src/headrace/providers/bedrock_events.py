@@ -51,7 +51,7 @@ class Body(msgspec.Struct, gc=False, rename="camel"):
     usage: Counts | None = None
 
 
-decode_fast = msgspec.json.Decoder(Body).decode
+decode_strictly = msgspec.json.Decoder(Body).decode
 
 
 def rebuild(value: Any) -> Body:

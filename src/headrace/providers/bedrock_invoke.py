@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import binascii
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -51,7 +51,7 @@ class InvokeParser:
         self._inner: Parser | None = None
         self.provider_reason = ""
 
-    def feed(self, frame: Frame) -> list[Event]:
+    def feed(self, frame: Frame) -> Iterable[Event]:
         if frame.name.startswith(("exception:", "error:")):
             return [read_exception(frame)]
         data = read(_decoder, frame.data, _unpacked).payload
@@ -59,12 +59,12 @@ class InvokeParser:
             return []
         if self._inner is None:
             self._inner = _parser_for(decode_json(data))
-        events = list(self._inner.feed(Frame(data)))
+        events = self._inner.feed(Frame(data))
         self.provider_reason = self._inner.provider_reason
         return events
 
-    def close(self) -> list[Event]:
-        return list(self._inner.close()) if self._inner is not None else []
+    def close(self) -> Iterable[Event]:
+        return self._inner.close() if self._inner is not None else ()
 
 
 class _NovaParser(ConverseParser):
@@ -142,7 +142,7 @@ def _unpacked(value: Any) -> _Chunk:
     if not isinstance(packed, str):
         raise FramingError("an event without its payload")
     try:
-        return _Chunk(b64decode(packed))
+        return _Chunk(b64decode("".join(packed.split()), validate=True))
     except (binascii.Error, ValueError) as error:
         raise FramingError("a payload that is no base64") from error
 

@@ -16,7 +16,7 @@ from headrace.providers.base import Adapter
 from headrace.providers.error_facts import find_error
 from headrace.providers.failures import failure, failure_in_stream
 from headrace.providers.gemini_arguments import ArgumentsBuilder
-from headrace.providers.gemini_chunks import Chunk, Counts, FunctionCall, PartialArg, decode_fast, rebuild
+from headrace.providers.gemini_chunks import Chunk, Counts, FunctionCall, PartialArg, decode_strictly, rebuild
 from headrace.providers.gemini_request import build
 from headrace.providers.lenient import count_of
 from headrace.providers.tool_calls import arguments_text
@@ -107,7 +107,7 @@ class GeminiParser:
 
     def feed(self, frame: Frame) -> list[Event]:
         try:
-            chunk = decode_fast(frame.data)
+            chunk = decode_strictly(frame.data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             if frame.data.strip() in (b"", b"[DONE]"):
                 return []
@@ -180,18 +180,18 @@ class GeminiParser:
 
     def _count(self, counts: Counts, events: list[Event]) -> None:
         """Each report is of the whole so far; what one leaves out an earlier one may have said."""
+        given, made = counts.prompt_token_count, counts.candidates_token_count
+        thought, cached = counts.thoughts_token_count, counts.cached_content_token_count
+        if given is None and made is None and thought is None and cached is None:
+            return
         known = self._usage
-        told = (
-            counts.prompt_token_count,
-            counts.candidates_token_count,
-            counts.thoughts_token_count,
-            counts.cached_content_token_count,
+        self._usage = Usage(
+            known.input_tokens if given is None else count_of(given),
+            known.output_tokens if made is None else count_of(made),
+            known.reasoning_tokens if thought is None else count_of(thought),
+            known.cached_tokens if cached is None else count_of(cached),
         )
-        before = (known.input_tokens, known.output_tokens, known.reasoning_tokens, known.cached_tokens)
-        if any(count is not None for count in told):
-            now = [old if new is None else count_of(new) for old, new in zip(before, told, strict=True)]
-            self._usage = Usage(now[0], now[1], now[2], now[3])
-            events.append(self._usage)
+        events.append(self._usage)
 
     def _finish(self) -> Finish | Failure:
         """Gemini has no word for an end in tool calls: it says STOP there too."""

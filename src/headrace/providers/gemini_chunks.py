@@ -67,7 +67,7 @@ class Chunk(msgspec.Struct, gc=False, rename="camel"):
     error: Any = None
 
 
-decode_fast = msgspec.json.Decoder(Chunk).decode
+decode_strictly = msgspec.json.Decoder(Chunk).decode
 
 
 def rebuild(value: Any) -> Chunk:

@@ -1,7 +1,7 @@
 """LangChain's message chunks as our events. Reads attributes only: LangChain itself is never imported here.
 
 Reasoning comes in content blocks (Anthropic, Bedrock, OpenAI's Responses, the standard blocks of LangChain 1) or in
-`additional_kwargs` (DeepSeek, Ollama, Groq, …). `ChatOpenAI` drops a provider's `reasoning_content` before it gets here.
+`additional_kwargs` (DeepSeek, Ollama, Groq, …). `ChatOpenAI` drops `reasoning_content` on the way.
 """
 
 from __future__ import annotations
@@ -51,8 +51,13 @@ class ChunkParser:
         """Usage, if any was reported, and the end. A model that yielded nothing has no end to tell."""
         if not self._seen:
             return []
-        usage: list[Event] = [Usage(**self._usage)] if self._usage else []
-        return [*usage, Finish(self._finish_reason(), self._reason)]
+        return [*self._reported(), Finish(self._finish_reason(), self._reason)]
+
+    def _reported(self) -> list[Usage]:
+        told = self._usage
+        if not told:
+            return []
+        return [Usage(told["input_tokens"], told["output_tokens"], told["reasoning_tokens"], told["cached_tokens"])]
 
     def _finish_reason(self) -> FinishReason:
         word = self._reason.lower()

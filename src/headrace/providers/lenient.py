@@ -52,7 +52,7 @@ def parts(value: Any, *, thinking: bool = False, depth: int = 0) -> Iterator[tup
             yield from parts(item, thinking=thinking, depth=depth + 1)
     elif isinstance(value, dict):
         kind = value.get("type")
-        inner = thinking or kind in _REASONING_PARTS
+        inner = thinking or (isinstance(kind, str) and kind in _REASONING_PARTS)
         held = next((value[name] for name in _HELD_IN if value.get(name)), None)
         yield from parts(held, thinking=inner, depth=depth + 1)
 

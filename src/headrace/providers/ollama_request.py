@@ -87,11 +87,11 @@ def _think(effort: str | None, model: str) -> bool | str | None:
 
 
 def _messages(messages: list[Message]) -> list[dict[str, Any]]:
-    names: dict[Any, Any] = {}
+    names: dict[str, str] = {}
     return [_message(message, f"messages[{at}]", names) for at, message in enumerate(messages)]
 
 
-def _message(message: Message, where: str, names: dict[Any, Any]) -> dict[str, Any]:
+def _message(message: Message, where: str, names: dict[str, str]) -> dict[str, Any]:
     """One message; `names` gathers which call had which tool, for the results that name only the call."""
     role = message.get("role")
     text, images = _content(message.get("content"), f"{where}.content")
@@ -102,10 +102,10 @@ def _message(message: Message, where: str, names: dict[Any, Any]) -> dict[str, A
         sent["thinking"] = thought
     if calls := message.get("tool_calls"):
         sent["tool_calls"] = [_call(call, f"{where}.tool_calls[{at}]") for at, call in enumerate(calls)]
-        names |= {call.get("id"): call["function"]["name"] for call in sent["tool_calls"]}
+        names |= {str(call.get("id")): call["function"]["name"] for call in sent["tool_calls"]}
     if role == "tool":
         call_id = message.get("tool_call_id")
-        given = {"tool_name": message.get("name") or names.get(call_id), "tool_call_id": call_id}
+        given = {"tool_name": message.get("name") or names.get(str(call_id)), "tool_call_id": call_id}
         sent |= {name: value for name, value in given.items() if value}
     return sent
 

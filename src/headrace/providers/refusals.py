@@ -48,8 +48,9 @@ _CONTEXT = re.compile(r"context (length|window|size)|context_length|in the compl
 _NUMBER = r"(\d{1,3}(?:,\d{3})+|\d+)"
 _AT_MOST = re.compile(
     rf"(?:at most|up to|<=|≤|less than or equal to|>(?!=)|limit(?: is| of|:)"
-    rf"|maximum(?: value)?(?: allowed)?(?: is| of|:)|max(?:imum)? (?:output |completion )?tokens (?:is|of)|between [01] and"
-    rf"|[\[(（【][01]\s*[,，~-]|不超过|不能超过|不能大于|不得大于|小于等于|最大(?:值)?(?:为|是)?|上限(?:为|是)?)\W{{0,3}}{_NUMBER}",
+    rf"|maximum(?: value)?(?: allowed)?(?: is| of|:)|max(?:imum)? (?:output |completion )?tokens (?:is|of)"
+    rf"|between [01] and|[\[(（【][01]\s*[,，~-]|不超过|不能超过|不能大于|不得大于|小于等于"
+    rf"|最大(?:值)?(?:为|是)?|上限(?:为|是)?)\W{{0,3}}{_NUMBER}",
     re.IGNORECASE,
 )
 _BELOW = re.compile(

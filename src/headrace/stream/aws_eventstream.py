@@ -92,33 +92,35 @@ class AWSEventStreamDecoder:
 
     def _take_all(self, data: bytes, frames: list[Frame]) -> int:
         """Every whole message in `data` as a frame; where the first one begins that is not whole."""
-        at = 0
+        at, names = 0, self._names
         while True:
             self._needed = _PRELUDE.size
-            if len(data) - at < self._needed:
+            if len(data) - at < _PRELUDE.size:
                 return at
-            size, headers_size = self._prelude(data[at : at + _PRELUDE.size])
-            self._needed = size
-            if len(data) - at < size:
+            size, headers_size, checksum = _PRELUDE.unpack_from(data, at)
+            if crc32(data[at : at + 8]) != checksum:
+                raise FramingError("the checksum of a message's lengths is wrong")
+            self._check_lengths(size, headers_size)
+            end = at + size
+            if len(data) < end:
+                self._needed = size
                 return at
-            frames.append(self._frame(_checked(data[at : at + size]), headers_size))
-            at += size
+            if crc32(data[at + 8 : end - 4], checksum) != _CHECKSUM.unpack_from(data, end - 4)[0]:
+                raise FramingError("the checksum of a message is wrong")
+            block_end = at + _PRELUDE.size + headers_size
+            block, payload = data[at + _PRELUDE.size : block_end], data[block_end : end - 4]
+            name = names.get(block) if payload else None
+            frames.append(self._frame(block, payload) if name is None else Frame(payload, name))
+            at = end
 
-    def _prelude(self, data: bytes) -> tuple[int, int]:
-        size, headers_size, checksum = _PRELUDE.unpack(data)
-        if crc32(data[:8]) != checksum:
-            raise FramingError("the checksum of a message's lengths is wrong")
+    def _check_lengths(self, size: int, headers_size: int) -> None:
         if headers_size > MAX_HEADERS or size < _SMALLEST + headers_size:
             raise FramingError("the lengths of a message do not fit each other")
         if size > self._max_message:
             raise FramingError(f"a message is longer than {self._max_message} bytes", code="upstream_limit")
-        return size, headers_size
 
-    def _frame(self, message: bytes, headers_size: int) -> Frame:
-        end = _PRELUDE.size + headers_size
-        block, payload = message[_PRELUDE.size : end], message[end : -_CHECKSUM.size]
-        if payload and (known := self._names.get(block)) is not None:
-            return Frame(payload, known)
+    def _frame(self, block: bytes, payload: bytes) -> Frame:
+        """A frame whose headers were not seen before, or one without a payload: an error's message is in a header."""
         headers = _headers(block)
         name = _name(headers)
         if len(self._names) < _REMEMBERED and len(block) <= _REMEMBERED_SIZE:
@@ -129,22 +131,15 @@ class AWSEventStreamDecoder:
 
 
 def read_message(data: bytes) -> Message:
-    """One whole message; FramingError where `data` is anything else, a byte more or less too."""
+    """One whole message with its headers; FramingError where `data` is anything else, two messages too."""
     decoder = AWSEventStreamDecoder()
-    if len(data) < _SMALLEST:
-        raise FramingError("a message is cut short", code="upstream_truncated")
-    size, headers_size = decoder._prelude(data[: _PRELUDE.size])
-    if size != len(data):
-        raise FramingError(f"a message of {size} bytes in {len(data)}")
+    frames = decoder.feed(data)
+    decoder.close()
+    if len(frames) != 1:
+        raise FramingError(f"{len(frames)} messages where one was to be")
+    headers_size = _PRELUDE.unpack_from(data)[1]
     end = _PRELUDE.size + headers_size
-    return Message(_headers(_checked(data)[_PRELUDE.size : end]), data[end : -_CHECKSUM.size])
-
-
-def _checked(message: bytes) -> bytes:
-    body, checksum = message[: -_CHECKSUM.size], message[-_CHECKSUM.size :]
-    if crc32(body) != _CHECKSUM.unpack(checksum)[0]:
-        raise FramingError("the checksum of a message is wrong")
-    return message
+    return Message(_headers(data[_PRELUDE.size : end]), data[end : -_CHECKSUM.size])
 
 
 def _name(headers: dict[str, HeaderValue]) -> str:

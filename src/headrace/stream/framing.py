@@ -47,8 +47,7 @@ class SSEDecoder:
     """The WHATWG interpretation of an event stream, without reconnection.
 
     `max_line` bounds every line, ignored ones too; `max_event` bounds what is kept of one event: its data, and the
-    line of a known field that is being read. Going over either is FramingError(upstream_limit). Of a line that will be
-    ignored (a comment, an unknown field) only the length is kept.
+    line of a known field that is being read. Going over either is FramingError(upstream_limit).
 
     The standard discards an event without its blank line at the end of the body. Providers leave that line out, so
     with `deliver_tail` such an event is delivered by `close`, if its data is whole: `[DONE]` or one JSON object or
@@ -69,7 +68,6 @@ class SSEDecoder:
         self._folder = NewlineFolder()
         self._start = True
         self._pending: bytes | bytearray = b""
-        self._ignored = 0
         self._open = False
         self._data: bytes | None = None
         self._more = bytearray()
@@ -178,12 +176,7 @@ class SSEDecoder:
             self._more.clear()
 
     def _hold(self, data: bytes) -> None:
-        """Keeps the start of a line whose end has not come; of one that will be ignored, its length."""
-        if self._ignored:
-            self._ignored += len(data)
-            if self._ignored > self._max_line:
-                self._fail("a line", self._max_line)
-            return
+        """Keeps the start of a line whose end has not come."""
         if not self._pending:
             self._pending = data
         elif isinstance(self._pending, bytes):
@@ -191,27 +184,13 @@ class SSEDecoder:
         else:
             self._pending += data
         if len(self._pending) > self._limit - self._kept:
-            self._spare()
-
-    def _spare(self) -> None:
-        """The line that is being read is too long to keep: an error, unless it is one to ignore."""
-        if self._start:
-            self._start = False
-            self._pending = self._pending.removeprefix(BOM)
-        field = _field_of(bytes(self._pending[:16]))
-        if not self._too_long(field, len(self._pending)) and field not in _FIELDS:
-            self._ignored = len(self._pending)
-            self._pending = b"?" if field else b":"
+            if self._start:
+                self._start = False
+                self._pending = self._pending.removeprefix(BOM)
+            self._too_long(_field_of(bytes(self._pending[:16])), len(self._pending))
 
     def _resume(self, data: bytes) -> bytes:
-        """`data` with the start of its first line before it; of an ignored line, a stand-in that is ignored too."""
-        if self._ignored:
-            end = data.index(b"\n")
-            if self._ignored + end > self._max_line:
-                self._fail("a line", self._max_line)
-                raise self._fault()
-            data = data[end:]
-            self._ignored = 0
+        """`data` with the start of its first line before it, and without the mark before the first line of all."""
         data = b"".join((self._pending, data))
         self._pending = b""
         if self._start:

@@ -86,7 +86,7 @@ class _Reading(Generic[T]):
                 ended = batch.ended
                 for item in self._items(batch):
                     yield item
-            for item in self._rest(ended=ended):
+            for item in () if ended else self._nothing_more():
                 yield item
         finally:
             self.close()
@@ -103,7 +103,7 @@ class _Reading(Generic[T]):
             for batch in self._journal.read_blocking(self.stream_id, self._after, idle=self._idle):
                 ended = batch.ended
                 yield from self._items(batch)
-            yield from self._rest(ended=ended)
+            yield from () if ended else self._nothing_more()
         finally:
             self.close()
 
@@ -111,8 +111,8 @@ class _Reading(Generic[T]):
         """What this reader is shown of a batch; of an empty one, which is a heartbeat, too."""
         raise NotImplementedError
 
-    def _rest(self, *, ended: bool) -> Iterable[T]:
-        """What follows the last batch. `ended` is False for a cursor at the exact end: there was none."""
+    def _nothing_more(self) -> Iterable[T]:
+        """What a reader is shown whose cursor stands at the exact end of a finished stream."""
         return ()
 
 
@@ -144,5 +144,5 @@ class SSEStream(_Reading[bytes]):
     def _items(self, batch: Batch) -> tuple[bytes, ...]:
         return (batch.encoded(self._face),) if batch.entries else (KEEP_ALIVE,)
 
-    def _rest(self, *, ended: bool) -> tuple[bytes, ...]:
-        return () if ended else (DONE,)
+    def _nothing_more(self) -> tuple[bytes, ...]:
+        return (DONE,)

@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
                     "project",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.CASCADE,
-                        related_name="models",
+                        related_name="configurations",
                         to="headrace_projects.project",
                     ),
                 ),

@@ -1,0 +1,71 @@
+"""The project's promises of speed and memory, each with what was measured. An answer that is not whole keeps none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from bench.figures import Results
+from bench.workloads import Name
+
+Verdict = Literal["reached", "missed", "not measured"]
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """`value` None: not measured in this run. `whole`: whether all that was asked of Headrace was answered."""
+
+    what: str
+    value: float | None
+    limit: float
+    unit: str
+    whole: bool = True
+
+    @property
+    def verdict(self) -> Verdict:
+        if self.value is None:
+            return "not measured"
+        return "reached" if self.whole and self.value <= self.limit else "missed"
+
+
+def goals(results: Results) -> list[Goal]:
+    """All of them, in the order of the tables."""
+
+    def cpu(name: Name, other: str) -> float | None:
+        return results.cpu_ratio(name, "headrace", other)
+
+    memory = results.group("memory", "headrace")
+    return [
+        Goal("CPU an event at full pace, against nginx", cpu("full", "nginx"), 8, " ×", _whole(results, "full")),
+        Goal(
+            "CPU an event at full pace, against Django + httpx",
+            _percent(cpu("full", "django")),
+            20,
+            " %",
+            _whole(results, "full"),
+        ),
+        Goal("CPU an event, paced, against nginx", cpu("paced", "nginx"), 5, " ×", _whole(results, "paced")),
+        Goal(
+            "added time to the first token, against Django + httpx",
+            _percent(results.added_ratio("headrace", "django")),
+            60,
+            " %",
+            _whole(results, "first"),
+        ),
+        Goal(
+            "memory of 1,000 open streams beyond their text",
+            memory.beyond_text if memory else None,
+            60,
+            " MB",
+            _whole(results, "memory"),
+        ),
+    ]
+
+
+def _whole(results: Results, name: Name) -> bool:
+    group = results.group(name, "headrace")
+    return group is None or group.complete == group.requests
+
+
+def _percent(ratio: float | None) -> float | None:
+    return None if ratio is None else 100 * ratio
