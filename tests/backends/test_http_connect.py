@@ -13,6 +13,7 @@ from headrace.backends import connector as connecting
 from headrace.backends.egress import EgressPolicy
 from headrace.backends.http import HTTPClient, ignored_proxy_note
 from headrace.backends.http_dial import open_socket
+from headrace.backends.http_pool import MIN_REST
 from headrace.errors import UpstreamError
 from headrace.testing import Blackhole, Refuse, Resolve, ScriptedUpstream, Secure, Send, response
 from tests.backends.asking import KEY, PLENTY, ask, client_of, post, whole, within
@@ -235,7 +236,7 @@ async def test_a_trusted_upstream_is_asked_over_tls_and_again() -> None:
         async with client_of(upstream) as asking:
             for _ in range(2):
                 assert await whole(await ask(asking, upstream.url)) == b"good"
-                await asyncio.sleep(0.05)  # its time of rest
+                await asyncio.sleep(2 * MIN_REST)
             assert upstream.accepted == 1
 
 

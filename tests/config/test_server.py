@@ -200,3 +200,31 @@ def test_the_migrations_are_complete(database: None) -> None:
     from django.core.management import call_command
 
     call_command("makemigrations", "--check", "--dry-run", "--skip-checks", verbosity=0)
+
+
+ADMIN = """
+from django.conf import settings
+from headrace.config import settings as ours
+values = {name: getattr(ours, name) for name in dir(ours) if name.isupper()}
+values["INSTALLED_APPS"] = [*ours.INSTALLED_APPS, "django.contrib.messages", "django.contrib.admin"]
+settings.configure(**values)
+import django
+django.setup()
+from django.contrib import admin
+from django.test import RequestFactory
+from headrace.llm.models import ModelConfiguration
+shown = admin.site.get_model_admin(ModelConfiguration)
+assert shown.check() == []
+from django.contrib.auth.models import User
+request = RequestFactory().get("/")
+request.user = User(is_superuser=True)
+print(*shown.get_fields(request))
+"""
+
+
+def test_the_admin_of_another_project_shows_no_key(tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), "HEADRACE_DATA_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", ADMIN]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert run.stderr == ""
+    assert run.stdout.split() == ["project", "config_id", "name", "provider_id", "endpoint", "model_id", "key_origin"]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
-from django.db import connection
 from django.test import AsyncRequestFactory, Client
 
-from headrace.common.database import in_database
+from headrace.common.database import THREADS, in_database
 from headrace.errors import RequestError
 from headrace.projects.access import aproject_of, project_of, projects_of
 from headrace.projects.models import Project
@@ -82,12 +83,28 @@ def test_the_api_tells_a_stranger_nothing(
 
 
 async def test_a_stream_holds_no_connection(database: None) -> None:
+    """Whatever many streams look up, only the pool's few threads ever have one."""
     project = await aproject_of(AsyncRequestFactory().get("/"), "default")
     assert project.public_id == "default"
-    assert await in_database(lambda: connection.connection is None)  # closed between calls; opened by none here
+
+    def looked_up() -> str:
+        assert Project.objects.filter(public_id="default").exists()
+        return threading.current_thread().name
+
+    names = set(await asyncio.gather(*(in_database(looked_up) for _ in range(40))))
+    assert len(names) <= THREADS
+    assert all(name.startswith("headrace-database") for name in names)
     with pytest.raises(RequestError) as caught:
         await aproject_of(AsyncRequestFactory().get("/"), "nothing")
     assert caught.value.status == 404
+
+
+async def test_a_project_that_changes_is_looked_up_anew(database: None) -> None:
+    request = AsyncRequestFactory().get("/")
+    assert (await aproject_of(request, "default")).name
+    await in_database(lambda: Project.objects.get(public_id="default").delete())
+    with pytest.raises(RequestError):
+        await aproject_of(request, "default")
 
 
 async def test_what_fails_in_the_database_fails_for_the_caller(database: None) -> None:

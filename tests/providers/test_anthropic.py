@@ -257,7 +257,7 @@ def test_errors_in_other_clothes_are_read_too(body: bytes) -> None:
 
 
 def test_what_is_new_or_empty_is_passed_over() -> None:
-    new = {"type": "context_hint", "index": 0, "delta": {"type": "new_delta", "text": "no"}}
+    new = {"type": "context_hint", "index": 0, "delta": {"type": "new_delta", "text": "no"}, "detail": "no"}
     delta = {
         "type": "content_block_delta",
         "index": 0,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +16,8 @@ from headrace.providers import decoder as decoder_module
 from headrace.providers.decoder import EVENT_COST, MAX_ANSWER, MAX_WHOLE, StreamDecoder
 from headrace.providers.failures import failure
 from headrace.providers.presets import PRESETS
-from headrace.stream.events import Failure, Finish, ReasoningDelta, TextDelta, Usage
+from headrace.stream.events import Event, Failure, Finish, ReasoningDelta, TextDelta, Usage
+from headrace.stream.framing import Frame
 from tests.providers.outcomes import BY_DIALECT, chat_body, chat_chunk, decode, merged, summed
 
 OPENAI = PRESETS["openai"]
@@ -243,3 +246,39 @@ def test_text_comes_out_as_it_comes_in() -> None:
     assert decoder.feed(b"\n") == [TextDelta(" two")]
     ollama = StreamDecoder(PRESETS["ollama"])
     assert ollama.feed(b'{"message":{"content":"Hel"},"done":false}\n') == [TextDelta("Hel")]
+
+
+def test_a_lone_half_comes_out_before_what_follows_it() -> None:
+    body = chat_body('{"content":"a\\ud83d"}', '{"reasoning_content":"r"}', '{"content":"b\\ud83d"}', '{"content":"c"}')
+    events = decode(OPENAI, [body], think=None)
+    assert merged(events)[:-1] == [TextDelta("a\ufffd"), ReasoningDelta("r"), TextDelta("b\ufffdc")]
+
+
+class _Chatterbox:
+    """A parser that goes on after the end."""
+
+    provider_reason = "x"
+
+    def feed(self, frame: Frame) -> list[Event]:
+        return [Finish("stop", "x"), TextDelta("more"), Failure("internal", "more"), Finish("stop", "y")]
+
+    def close(self) -> list[Event]:
+        return [TextDelta("still more")]
+
+
+def test_the_end_is_the_end_whatever_a_parser_says_after_it() -> None:
+    provider = replace(OPENAI, adapter=replace(OPENAI.adapter, parser=_Chatterbox))
+    assert decode(provider, [b"data: {}\n\ndata: {}\n\n"]) == [Finish("stop", "x")]
+
+
+@pytest.mark.parametrize("dialect", sorted(BY_DIALECT))
+def test_blank_lines_that_keep_a_connection_open_cost_nothing(dialect: str) -> None:
+    decoder = StreamDecoder(BY_DIALECT[dialect])
+    started = time.process_time()
+    for _ in range(100_000):
+        assert decoder.feed(b"\n") == []
+    body = {"message": {"content": "Hi"}, "done": True, "choices": [{"message": {"content": "Hi"}}]}
+    for piece in (b"\xef\xbb", b"\xbf", json.dumps(body, indent=1).encode()):
+        decoder.feed(piece)
+    assert summed([*decoder.close()]).content == "Hi"
+    assert time.process_time() - started < 5

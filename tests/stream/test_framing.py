@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tracemalloc
 
 import pytest
@@ -99,6 +100,16 @@ def test_many_lines_of_data_count_together(line: bytes) -> None:
     assert outcome(SSEDecoder(max_event=32), [line + b"\n"] * 33)[1] == ""
 
 
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_a_line_over_the_limit_is_noticed_before_it_ends(mark: bytes) -> None:
+    body = mark + b"data: " + b"x" * 26
+    assert outcome(SSEDecoder(max_event=32), every(body, 1))[1] == ""
+    assert (
+        outcome(SSEDecoder(max_event=32), every(body + b"x", 1))[1]
+        == "upstream_limit: an event is longer than 32 bytes"
+    )
+
+
 def test_an_ignored_line_counts_against_the_line_limit_alone() -> None:
     decoder = SSEDecoder(max_line=100, max_event=16)
     assert run(decoder, [b": " + b"c" * 40, b"c" * 40, b"\ndata: ok\n\n"]) == [Frame(b"ok")]
@@ -112,12 +123,15 @@ def test_an_ignored_line_counts_against_the_line_limit_alone() -> None:
 def test_a_line_and_an_event_that_come_byte_by_byte_take_linear_time() -> None:
     decoder = SSEDecoder()
     size = 1 << 19
+    began = time.process_time()
     for _ in range(size):
         decoder.feed(b"data:x\n")
-    for byte in every(b"data:" + b"y" * 2 * size, 1):
+    for byte in every(b"data:" + b"y" * 4 * size, 1):
         decoder.feed(byte)
     (frame,) = decoder.feed(b"\n\n")
-    assert frame.data == b"x\n" * size + b"y" * 2 * size
+    assert frame.data == b"x\n" * size + b"y" * 4 * size
+    # About 2 s here; a quadratic one needs a minute.
+    assert time.process_time() - began < 20
 
 
 @pytest.mark.parametrize("start", [b"data: ", b": ", b"unknown: "])

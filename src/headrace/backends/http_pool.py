@@ -9,7 +9,7 @@ from headrace.backends.http_connection import Connection
 
 MAX_IDLE = 128  # connections, all upstreams together
 MAX_REST = 30.0  # seconds: well below what servers and load balancers allow, 60 and more
-MIN_REST = 0.02  # seconds for stray bytes after an answer to show up, before a next request could take them for its own
+MIN_REST = 0.05  # seconds for stray bytes after an answer to show up, before a next request could take them for its own
 
 
 class Pool:

@@ -49,6 +49,7 @@ RELIEVED_STREAMS = 32  # dropped at a time where the server is full
 
 RUNNING, ENDED, LOST_STATE = b"t", b"e", b"l"
 DATA, ENDING = b"d", b"l"
+FENCED, NOT_OURS = -1, -2  # what scripts answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ return failed
 # -2 where the stream is another's or was given up as lost.
 OPEN = Script("""
 local about, log, running, dead, project = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local worker, id, described, created, ttl, oldest = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local worker, id, described, created, ttl, listed = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 if redis.call('EXISTS', dead) == 1 then return -1 end
 local held = redis.call('HMGET', about, 'worker', 'state')
 if held[1] and (held[1] ~= worker or held[2] == 'l') then return -2 end
@@ -129,14 +130,14 @@ else
   redis.call('XDEL', log, redis.call('XADD', log, '0-1', 'd', ''))
 end
 redis.call('HSET', about, 'worker', worker, 'state', 't', 'about', described, 'created', created)
-if top == 0 then redis.call('HSET', about, 'oldest', oldest) end
+if top == 0 then redis.call('HSET', about, 'oldest', 1) end
 redis.call('PEXPIRE', about, ttl)
 redis.call('PEXPIRE', log, ttl)
 redis.call('SADD', running, id)
-if ARGV[7] ~= '' then
+if listed ~= '' then
   redis.call('ZADD', project, created, id)
-  redis.call('ZREMRANGEBYRANK', project, 0, -1 - tonumber(ARGV[7]))
-  redis.call('PEXPIRE', project, ARGV[8])
+  redis.call('ZREMRANGEBYRANK', project, 0, -1 - tonumber(listed))
+  redis.call('PEXPIRE', project, ARGV[7])
 end
 return top
 """)

@@ -99,6 +99,9 @@ class Server:
             protocol=2,
         )
         self.client: Any = Redis(connection_pool=self._pool)
+        self.away = Trouble(
+            "is away", "streams go on for readers on their own worker; on other workers they end until it is back"
+        )
 
     async def connect(self, *, timeout: float = COMMAND_SECONDS) -> Wire:
         """A new connection whose answers may take this long."""

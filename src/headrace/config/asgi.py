@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from django.core.asgi import get_asgi_application
+from django.core.signals import request_started
+from django.db import close_old_connections, reset_queries
 
 from headrace.common.conf import get_settings
 from headrace.common.guard import SECURITY_HEADERS
@@ -68,5 +70,10 @@ def _announced(scope: Scope) -> int:
     text = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
     return int(text) if text.isdigit() and len(text) < 20 else 0
 
+
+# Both run in a thread that Django would start for each request, before it is looked at; no request of this server finds
+# a connection that an earlier one has left.
+request_started.disconnect(reset_queries)
+request_started.disconnect(close_old_connections)
 
 application = BodyLimit(get_asgi_application(), get_settings().max_body_bytes)

@@ -22,7 +22,7 @@ async def start_chat(chat: Chat, project: Project, *, caller: str = "") -> LiveS
     if len(registry) >= settings.max_streams:
         message = f"this server runs {settings.max_streams} streams (HEADRACE_MAX_STREAMS); try again in a moment"
         raise RequestError(message, code="too_many_streams", status=503)
-    model = await in_database(lambda: _found(project, chat.model))
+    model = await _found(project, chat.model)
     source = source_for(model, chat.request, timeout=chat.settings.timeout, memory=registry.memory)
     if isinstance(source, HTTPSource) and isinstance(model, InlineModel):
         _check_address(source)
@@ -40,8 +40,11 @@ async def start_chat(chat: Chat, project: Project, *, caller: str = "") -> LiveS
     )
 
 
-def _found(project: Project, model: ModelRef) -> InlineModel | LocalModel:
-    return stored_model(project, model.config_id) if isinstance(model, StoredModel) else model
+async def _found(project: Project, model: ModelRef) -> InlineModel | LocalModel:
+    if isinstance(model, StoredModel):
+        config_id = model.config_id
+        return await in_database(lambda: stored_model(project, config_id))
+    return model
 
 
 def _check_address(source: HTTPSource) -> None:

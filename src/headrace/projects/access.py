@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from django.db.models import QuerySet
+from django.db.models.signals import m2m_changed, post_delete, post_save
 from django.http import HttpRequest
 
 from headrace.common.conf import get_settings
 from headrace.common.database import in_database
 from headrace.errors import RequestError
 from headrace.projects.models import Project
+
+KNOWN_SECONDS = 2.0
+"""How long a project that was found is believed to be there, and open to who found it: less than revoking may take."""
+KNOWN_PROJECTS = 1024
+
+_known: dict[tuple[str, Any, str], tuple[Project, float]] = {}
 
 
 def projects_of(user: Any) -> QuerySet[Project]:
@@ -43,6 +51,27 @@ async def user_of(request: HttpRequest) -> Any:
 
 
 async def aproject_of(request: HttpRequest, public_id: str) -> Project:
-    """`project_of` for a view that will stream: it holds neither thread nor connection afterwards."""
+    """`project_of` for a view that will stream: it holds neither thread nor connection afterwards.
+
+    What was found is believed for `KNOWN_SECONDS`: a burst of chats in one project is one lookup.
+    """
     user = await user_of(request)
-    return await in_database(lambda: project_of(user, public_id))
+    place = (get_settings().auth, getattr(user, "pk", None), public_id)
+    known = _known.get(place)
+    if known is not None and time.monotonic() < known[1]:
+        return known[0]
+    project = await in_database(lambda: project_of(user, public_id))
+    if len(_known) >= KNOWN_PROJECTS:
+        _known.clear()
+    _known[place] = (project, time.monotonic() + KNOWN_SECONDS)
+    return project
+
+
+def forget_projects(**_: Any) -> None:
+    """Look projects up anew: one has changed in this process."""
+    _known.clear()
+
+
+post_save.connect(forget_projects, sender=Project, dispatch_uid="headrace.projects.saved")
+post_delete.connect(forget_projects, sender=Project, dispatch_uid="headrace.projects.deleted")
+m2m_changed.connect(forget_projects, sender=Project.members.through, dispatch_uid="headrace.projects.members")

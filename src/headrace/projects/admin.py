@@ -1,12 +1,21 @@
 """Projects in Django's admin, for a project that has one."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from django.contrib import admin
 
 from headrace.projects.models import Project
 
+if TYPE_CHECKING:
+    _Admin = admin.ModelAdmin[Project]
+else:
+    _Admin = admin.ModelAdmin
+
 
 @admin.register(Project)
-class ProjectAdmin(admin.ModelAdmin[Project]):
+class ProjectAdmin(_Admin):
     list_display = ("public_id", "name", "created")
     search_fields = ("public_id", "name")
     filter_horizontal = ("members",)

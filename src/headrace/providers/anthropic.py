@@ -130,12 +130,17 @@ class AnthropicParser:
                 return self._finish()
             case "ping":
                 return []
-        facts = find_error(decode_json(frame.data))
-        if facts is None and (frame.name == "error" or event.type == "error"):
-            facts = read_facts(decode_json(frame.data))
-        if facts is None:
+        return self._unknown(event.type, frame)
+
+    def _unknown(self, kind: str | None, frame: Frame) -> list[Event]:
+        """An error in any of its clothes; whatever else is new says nothing."""
+        body = decode_json(frame.data)
+        if kind not in (None, "error") and not (isinstance(body, dict) and body.get("error")):
             return []
-        return [_failure(facts.kind, failure_in_stream(facts))]
+        facts = find_error(body)
+        if facts is None and "error" in (kind, frame.name):
+            facts = read_facts(body)
+        return [] if facts is None else [_failure(facts.kind, failure_in_stream(facts))]
 
     def _delta(self, event: WireEvent) -> list[Event]:
         delta = event.delta or Delta()

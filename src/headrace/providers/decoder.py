@@ -5,6 +5,7 @@ Never raises and ends exactly once: with a `Finish`, or with a `Failure` and the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Final, assert_never
@@ -36,11 +37,12 @@ MAX_WHOLE = 16 * 1024 * 1024
 """Bytes of a whole JSON answer: four times `MAX_ANSWER`, for escapes and what stands around the text."""
 MAX_REASON = 100
 """Characters of a provider's own word for the end."""
-MAX_BLANK = 64 * 1024
-"""Bytes of white space before a body's first character that we wait through to see what the body is."""
+MAX_INDENT = 64
+"""Bytes of blanks after a body's first brace that we wait through to see whether a line ends there."""
 
 _BOM = b"\xef\xbb\xbf"
-_BLANKS = b" \t\r\n"
+_BLANK_START = re.compile(rb"(?:[ \t\r\n]|\xef\xbb\xbf)*")
+"""Providers send empty lines to keep a connection open before they answer: these are no part of the body."""
 
 
 class _FromProvider:
@@ -71,6 +73,7 @@ class StreamDecoder:
         self._direct = False
         self._secrets = secrets
         self._take: Callable[[bytes, list[Event]], None] = self._sniff
+        self._head = b""
         self._body: list[bytes] = []
         self._size = 0
         self._room = MAX_ANSWER
@@ -94,10 +97,10 @@ class StreamDecoder:
         try:
             if self._take == self._stream:
                 self._tail(out)
-            elif not b"".join(self._body).removeprefix(_BOM).strip():
-                self._fail(failure("upstream_empty", "The provider answered with nothing."), out)
-            else:
+            elif self._take == self._collect:
                 self._whole(out)
+            elif not self._head:
+                self._fail(failure("upstream_empty", "The provider answered with nothing."), out)
         except FramingError as error:
             self._fail(_unreadable(error), out)
         self._accept_all(self._parser.close(), out)
@@ -125,32 +128,27 @@ class StreamDecoder:
     # What the body is: its first character says it.
 
     def _sniff(self, data: bytes, out: list[Event]) -> None:
-        self._collect(data, out)
-        body = b"".join(self._body)
-        if len(body) < len(_BOM) and _BOM.startswith(body):
+        head = self._head + data
+        self._head = head = head[_BLANK_START.match(head).end() :]  # type: ignore[union-attr]
+        if _BOM.startswith(head):
             return
-        seen = body.removeprefix(_BOM).lstrip(_BLANKS)
-        if not seen and len(body) <= MAX_BLANK:
-            return
-        if seen.startswith(b"<"):
+        if head.startswith(b"<"):
             self._fail(failure("upstream_not_a_stream", "The provider answered with a web page, not a stream."), out)
             return
-        is_whole = self._is_whole(seen)
-        if is_whole is None:
-            return
-        self._take = self._collect if is_whole else self._stream
-        if not is_whole:
-            self._body = []
-            self._stream(body, out)
+        is_json = self._is_json(head)
+        if is_json is not None:
+            self._take = self._collect if is_json else self._stream
+            self._head = b""
+            self._take(head, out)
 
-    def _is_whole(self, seen: bytes) -> bool | None:
+    def _is_json(self, head: bytes) -> bool | None:
         """Whether the body is one JSON text, not a stream; None while that cannot be told."""
-        if not seen.startswith((b"{", b"[")):
+        if not head.startswith((b"{", b"[")):
             return False
-        if not self._adapter.json_lines:
+        if not self._adapter.json_lines or head.startswith(b"["):
             return True
-        after = seen[1:].lstrip(b" \t\r")
-        return after.startswith(b"\n") or seen.startswith(b"[") if after else None
+        after = head[1:].lstrip(b" \t\r")
+        return after.startswith(b"\n") if after or len(head) > MAX_INDENT else None
 
     def _collect(self, data: bytes, _out: list[Event]) -> None:
         self._body.append(data)
@@ -159,11 +157,12 @@ class StreamDecoder:
             raise FramingError(f"a JSON body of more than {MAX_WHOLE} bytes", code="upstream_limit")
 
     def _whole(self, out: list[Event]) -> None:
-        body = b"".join(self._body).strip().removeprefix(_BOM)
+        """A body that is no JSON is a cut one, and nothing of it is shown, unless it ends as JSON does."""
+        body = b"".join(self._body).strip()
         try:
             self._accept_all(self._adapter.whole(body), out)
         except FramingError:
-            if body.rstrip().endswith((b"}", b"]")):
+            if body.endswith((b"}", b"]")):
                 raise
 
     # The stream itself.
@@ -175,11 +174,11 @@ class StreamDecoder:
             for event in read(frame):
                 if (type(event) is TextDelta or type(event) is ReasoningDelta) and self._direct:
                     text = event.text
-                    self._room -= len(text) + EVENT_COST
-                    if self._room >= 0 and (text.isascii() or is_whole(text)):
+                    room = self._room - len(text) - EVENT_COST
+                    if room >= 0 and (text.isascii() or is_whole(text)):
+                        self._room = room
                         out.append(event)
                         continue
-                    self._room += len(text) + EVENT_COST
                 self._accept(event, out)
             if self.done:
                 return
@@ -197,6 +196,9 @@ class StreamDecoder:
         if self.done:
             return
         match event:
+            case TextDelta(text) | ReasoningDelta(text) if not self._halves.held and is_whole(text):
+                self._emit(event, out)
+                self._direct = self._passes
             case TextDelta() | ReasoningDelta() | ToolCallDelta():
                 for whole in self._halves.feed(event):
                     self._emit(whole, out)

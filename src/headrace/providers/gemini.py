@@ -135,12 +135,12 @@ class GeminiParser:
         for candidate in chunk.candidates or ():
             if candidate.index:
                 continue
-            if candidate.content is not None:
-                for part in candidate.content.parts or ():
-                    if part.function_call is not None:
-                        events += self._call(part.function_call)
-                    elif part.text:
-                        events.append(ReasoningDelta(part.text) if part.thought else TextDelta(part.text))
+            content = candidate.content
+            for part in (content.parts or ()) if content is not None else ():
+                if part.text:
+                    events.append(ReasoningDelta(part.text) if part.thought else TextDelta(part.text))
+                if part.function_call is not None:
+                    events += self._call(part.function_call)
             if candidate.finish_reason:
                 self._end_with(str(candidate.finish_reason))
         if chunk.usage_metadata is not None:
@@ -186,10 +186,10 @@ class GeminiParser:
             return
         known = self._usage
         self._usage = Usage(
-            known.input_tokens if given is None else count_of(given),
-            known.output_tokens if made is None else count_of(made),
-            known.reasoning_tokens if thought is None else count_of(thought),
-            known.cached_tokens if cached is None else count_of(cached),
+            _newer(known.input_tokens, given),
+            _newer(known.output_tokens, made),
+            _newer(known.reasoning_tokens, thought),
+            _newer(known.cached_tokens, cached),
         )
         events.append(self._usage)
 
@@ -200,6 +200,11 @@ class GeminiParser:
             return failure("upstream_error", f"The model broke off its answer ({word}).")
         reason = "content_filter" if word.startswith(BLOCKED) else FINISH_REASONS.get(word, "stop")
         return Finish("tool_calls" if self._calls and reason == "stop" else reason, word)
+
+
+def _newer(known: int, told: int | None) -> int:
+    """Hot: every piece reports all counts, and most have not changed."""
+    return known if told is None or told == known else count_of(told)
 
 
 def _value(piece: PartialArg) -> Any:

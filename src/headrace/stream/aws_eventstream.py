@@ -125,7 +125,7 @@ class AWSEventStreamDecoder:
         name = _name(headers)
         if len(self._names) < _REMEMBERED and len(block) <= _REMEMBERED_SIZE:
             self._names[block] = name
-        if not payload and isinstance(said := headers.get(":error-message"), str):
+        if not payload and (said := _said(headers, ":error-message")):
             payload = msgspec.json.encode({"message": said})
         return Frame(payload, name)
 
@@ -143,12 +143,17 @@ def read_message(data: bytes) -> Message:
 
 
 def _name(headers: dict[str, HeaderValue]) -> str:
-    kind = str(headers.get(":message-type", "event"))
+    kind = _said(headers, ":message-type") or "event"
     if kind == "exception":
-        return f"exception:{headers.get(':exception-type', '')}"
+        return f"exception:{_said(headers, ':exception-type')}"
     if kind == "error":
-        return f"error:{headers.get(':error-code', '')}"
-    return str(headers.get(":event-type", ""))
+        return f"error:{_said(headers, ':error-code')}"
+    return _said(headers, ":event-type")
+
+
+def _said(headers: dict[str, HeaderValue], name: str) -> str:
+    value = headers.get(name)
+    return value if isinstance(value, str) else ""
 
 
 def _headers(block: bytes) -> dict[str, HeaderValue]:

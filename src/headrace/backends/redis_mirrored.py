@@ -1,0 +1,163 @@
+"""One log of this process and how far its mirror is, with the commands that write it. It sends nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from headrace.backends import redis_keys as rk
+from headrace.backends.endings import last_entry, lost_ending
+from headrace.backends.log import Batch, Log
+from headrace.backends.redis_server import bulk, command
+from headrace.stream.events import Entry
+
+pack = msgspec.msgpack.Encoder().encode
+unpack = msgspec.msgpack.Decoder(list[Entry]).decode
+_describe = msgspec.json.Encoder(enc_hook=str).encode
+
+
+class Mirrored:
+    """The producer's writer, and one of the log's waiters: an append wakes the mirror and returns."""
+
+    __slots__ = (
+        "_mark",
+        "acked",
+        "dirty",
+        "done",
+        "ending",
+        "fenced",
+        "key",
+        "log",
+        "marks",
+        "opened",
+        "sent",
+        "stream_id",
+    )
+
+    def __init__(self, stream_id: str, log: Log, key: bytes, mark: Callable[[Mirrored], None]) -> None:
+        self.stream_id = stream_id
+        self.log = log
+        self.key = bulk(key)
+        self.acked = 0  # the number of the last event that the server has
+        self.opened = False  # taken up on the present connection
+        self.dirty = False
+        self.ending = False  # the end is there, its bookkeeping not yet
+        self.done = False
+        self.fenced = False
+        self.sent = 0
+        self.marks: list[tuple[int, int]] = []
+        self._mark = mark
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Number these entries and show them. Of a stream that was given up as lost, nothing more is shown."""
+        if self.fenced:
+            return
+        try:
+            self.log.append(entries)
+        except ValueError:
+            if not self.fenced:
+                raise
+
+    def wake(self) -> None:
+        if not self.dirty:
+            self._mark(self)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def take_up(self, top: int) -> None:
+        """The server has it up to this event."""
+        self.opened = True
+        self.acked = min(top, self.log.total)
+        self.ending = self.log.ended and self.acked == self.log.total
+
+    def fence(self) -> None:
+        """Somebody has declared this producer lost, and told the readers. It ends here too, in the same words."""
+        self.fenced = self.done = True
+        ending = lost_ending(last_entry(self.log))
+        if ending and not self.log.ended:
+            self.log.append(ending)
+        if self.log.on_cancel is not None:
+            self.log.on_cancel()
+
+    def restart(self) -> None:
+        """The server has lost what it had."""
+        self.opened = self.ending = self.done = False
+        self.acked = self.sent = 0
+        self.marks.clear()
+
+    def count(self, batch: Batch, size: int) -> int:
+        """Take note of what the server has taken; the number up to which it must now be trimmed, or 0."""
+        self.acked = batch.last
+        self.ending = batch.ended
+        self.sent += size + rk.BATCH_BYTES
+        if not self.marks or self.sent - self.marks[-1][1] >= rk.TRIM_BYTES:
+            self.marks.append((batch.last, self.sent))
+        trim = 0
+        while self.sent - self.marks[0][1] > rk.MIRROR_BYTES:
+            trim = self.marks.pop(0)[0]
+        return trim
+
+
+Sending = tuple[Mirrored, Batch, bytes]
+"""A log, what it has to tell, and that packed."""
+
+
+def append_command(keys: rk.Keys, worker: str, sent: Sequence[Sending], *, by_text: bool = False) -> bytes:
+    """All of these in one script call. `by_text`: to a server that does not know the script yet."""
+    count = len(sent) + 1
+    parts = [b"*%d\r\n" % (3 * count)]
+    parts += (bulk(b"EVAL"), bulk(rk.APPEND.text.encode())) if by_text else (bulk(b"EVALSHA"), bulk(rk.APPEND.sha))
+    parts += (bulk(b"%d" % count), bulk(keys.dead(worker).encode()))
+    parts += [mirrored.key for mirrored, _, _ in sent]
+    for _, batch, data in sent:
+        number = b"%d" % batch.last
+        parts.append(b"$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(number), number, len(data), data))
+    return b"".join(parts)
+
+
+def open_command(keys: rk.Keys, worker: str, mirrored: Mirrored) -> bytes:
+    stream_id, about = mirrored.stream_id, mirrored.log.about
+    project = str(about.get("project") or "")
+    names = (
+        keys.about(stream_id),
+        keys.log(stream_id),
+        keys.running(worker),
+        keys.dead(worker),
+        keys.project(project),
+    )
+    args = (
+        worker,
+        stream_id,
+        _describe(about).decode(),
+        str(about.get("created") or 0),
+        str(int(rk.RUNNING_SECONDS * 1000)),
+        str(rk.LISTED_STREAMS) if project else "",
+        str(int(rk.PROJECT_SECONDS * 1000)),
+    )
+    return _evaluate(rk.OPEN, names, args)
+
+
+def end_command(keys: rk.Keys, worker: str, stream_id: str, replay_seconds: float) -> bytes:
+    names = (keys.about(stream_id), keys.log(stream_id), keys.running(worker), keys.ended)
+    return _evaluate(rk.END, names, (worker, stream_id, str(int(replay_seconds * 1000))))
+
+
+def trim_commands(keys: rk.Keys, stream_id: str, number: int) -> list[bytes]:
+    """Drop everything up to this event, and say so."""
+    oldest = b"%d" % (number + 1)
+    return [
+        command(b"XTRIM", keys.log(stream_id).encode(), b"MINID", oldest),
+        command(b"HSET", keys.about(stream_id).encode(), b"oldest", oldest),
+    ]
+
+
+def described(data: bytes | None) -> Mapping[str, Any]:
+    """What a stream was created with, as the worker that opened it wrote it."""
+    return msgspec.json.decode(data, type=dict[str, Any]) if data else {}
+
+
+def _evaluate(script: rk.Script, keys: Sequence[str], args: Sequence[str]) -> bytes:
+    return command(b"EVAL", script.text.encode(), b"%d" % len(keys), *(part.encode() for part in (*keys, *args)))
