@@ -18,6 +18,8 @@ from bench.run import Bench
 from bench.targets import Target
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
+QUIET = 0.2
+"""Processors busy with something else, above which delays say more about that than about the targets."""
 EXIT_MISSED = 1
 EXIT_FAILED = 2
 EXIT_TERMINATED = 143
@@ -65,11 +67,15 @@ def run(options: argparse.Namespace) -> int:
     if options.profile:
         profiling.program()
         bench.watched = lambda process: profiling.sampled(process, say)
-    started = time.monotonic()
+    started, others = time.monotonic(), machine.OtherWork()
     results = Results(bench.run())
-    text = report(results, machine.description(), {target.name: target.title for target in targets.ALL})
+    busy = others.processors()
+    about = [*machine.description(), f"other work during the run kept {busy:.2f} processors busy"]
+    text = report(results, about, {target.name: target.title for target in targets.ALL})
     print(text)
     say(f"It took {time.monotonic() - started:.0f} s.")
+    if busy > QUIET:
+        say(f"Other work kept {busy:.2f} processors busy: the times are not worth much. Run it on a quiet machine.")
     if options.write and not options.profile:  # a watched process is a slower one
         PAGE.write_text(placed(PAGE.read_text(), text))
     missed = any(goal.verdict == "missed" for goal in goals(results))

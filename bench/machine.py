@@ -6,12 +6,38 @@ import os
 import platform
 import re
 import subprocess
+import time
 from importlib import metadata
 from pathlib import Path
 
 from bench.targets import nginx_program
 
 LIBRARIES = ("django", "uvicorn", "uvloop", "httptools", "msgspec", "httpx")
+
+
+class OtherWork:
+    """What the processors did besides this benchmark, from when this was made. Made before the first process."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+        self._before = _busy_seconds() - _own_seconds()
+
+    def processors(self) -> float:
+        """How many processors it kept busy, all the time. Right once every process of ours has ended."""
+        seconds = _busy_seconds() - _own_seconds() - self._before
+        return max(0.0, seconds / (time.monotonic() - self._started))
+
+
+def _busy_seconds() -> float:
+    """Since the machine started: all but idle and waiting, and what a host took for its other guests."""
+    fields = Path("/proc/stat").read_text().split(maxsplit=9)[1:9]
+    user, nice, system, _idle, _waiting, irq, softirq, stolen = (int(field) for field in fields)
+    return (user + nice + system + irq + softirq + stolen) / os.sysconf("SC_CLK_TCK")
+
+
+def _own_seconds() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def description() -> list[str]:

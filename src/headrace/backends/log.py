@@ -170,10 +170,17 @@ class Log:
         with self._lock:
             if self.ended and number > self._total:
                 raise CursorError("cursor_beyond_end", f"The stream ended with event {self._total}.")
-            oldest = self._packed[0].first if self._packed else self._recent[0].first if self._recent else 1
+            oldest = self._oldest()
             if number < oldest - 1:
                 raise CursorError("cursor_expired", f"Events before {oldest} are no longer kept.")
             return number
+
+    def batches(self) -> Iterator[Batch]:
+        """All that is kept now, in order."""
+        number = max(self._oldest() - 1, 0)
+        while (batch := self.after(number)) is not None:
+            number = batch.last
+            yield batch
 
     @contextmanager
     def follow(self, waiter: Waiter, after: int) -> Iterator[Follower]:
@@ -190,6 +197,10 @@ class Log:
         """Pack everything: the stream has ended and its followers have read it, or will read it as history."""
         with self._lock:
             self._pack(self._recent)
+
+    def _oldest(self) -> int:
+        kept = self._packed or self._recent
+        return kept[0].first if kept else 1
 
     def _pack(self, batches: Sequence[Batch]) -> None:
         if not batches:

@@ -1,7 +1,7 @@
 """The shared journal's keys, limits and scripts on a Redis or Valkey server. It never talks to one.
 
     log:<stream>      stream    a batch an entry; its id is `<number of the batch's last event>-0`, so a cursor is an id
-                                field `d`: msgpack of the entries; field `l`: the ending that a lost producer did not write
+                                field `d`: msgpack of the entries; `l`: the ending that a lost producer did not write
     about:<stream>    hash      worker, state (`t` running, `e` ended, `l` lost), kept (events before that ending),
                                 oldest (number of the first event kept), about (JSON), created
     running:<worker>  set       its streams that have not ended
@@ -47,7 +47,7 @@ TRIM_BYTES = 1024 * 1024  # trimmed in steps of this
 BATCH_BYTES = 64  # about what an entry costs beside its data: bounds the length as well
 RELIEVED_STREAMS = 32  # dropped at a time where the server is full
 
-RUNNING, ENDED, LOST_STATE = b"t", b"e", b"l"
+RUNNING, ENDED, LOST = b"t", b"e", b"l"
 DATA, ENDING = b"d", b"l"
 FENCED, NOT_OURS = -1, -2  # what scripts answer
 
@@ -156,6 +156,14 @@ redis.call('SREM', running, id)
 return 1
 """)
 
+# The oldest batches of a stream that has grown over its bound go.
+TRIM = Script("""
+local about, log, number = KEYS[1], KEYS[2], tonumber(ARGV[1])
+redis.call('XTRIM', log, 'MINID', number + 1)
+if redis.call('EXISTS', about) == 1 then redis.call('HSET', about, 'oldest', number + 1) end
+return 1
+""")
+
 # A lost producer's stream gets its ending, once, whoever comes first. An empty ending: it had its own.
 LOSE = Script("""
 local about, log, running, ended = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -197,5 +205,6 @@ if renew == '1' and fenced == 0 then
   redis.pcall('ZADD', leases, now + lease, worker)
 end
 redis.call('ZREMRANGEBYSCORE', ended, '-inf', now)
-return {fenced, redis.call('GET', epoch), redis.call('ZRANGEBYSCORE', leases, '-inf', now, 'WITHSCORES', 'LIMIT', 0, 16)}
+local over = redis.call('ZRANGEBYSCORE', leases, '-inf', now, 'WITHSCORES', 'LIMIT', 0, 16)
+return {fenced, redis.call('GET', epoch), over}
 """)

@@ -19,7 +19,7 @@ from headrace.backends.redis_mirrored import (
     end_command,
     open_command,
     pack,
-    trim_commands,
+    trim_command,
 )
 from headrace.backends.redis_server import FAILURES, Server, Trouble, Wire
 
@@ -32,7 +32,14 @@ class Mirror:
     """All of a process's mirrored logs, written by one task. `fenced` is called when our name was taken from us."""
 
     def __init__(
-        self, server: Server, keys: rk.Keys, worker: str, *, replay_seconds: float, fenced: Callable[[], None]
+        self,
+        server: Server,
+        keys: rk.Keys,
+        worker: str,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        replay_seconds: float,
+        fenced: Callable[[], None],
     ) -> None:
         self.worker = worker
         self.streams: dict[str, Mirrored] = {}
@@ -40,12 +47,14 @@ class Mirror:
         self._keys = keys
         self._replay = replay_seconds
         self._fenced = fenced
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop
         self._wire: Wire | None = None
         self._dirty: dict[str, Mirrored] = {}
         self._wanted = asyncio.Event()
         self._clean = asyncio.Event()
         self._clean.set()
+        self._failing = False
+        self.recovered = asyncio.Event()
         self._next = 0.0
         self._behind_since = 0.0
         self._refused = Trouble(
@@ -92,7 +101,12 @@ class Mirror:
                 if delay > 0:
                     await asyncio.sleep(delay)
                 self._next = self._loop.time() + rk.FLUSH_SECONDS
-                if not await self._flushed():
+                if await self._flushed():
+                    if self._failing:
+                        self.recovered.set()
+                    self._failing = False
+                else:
+                    self._failing = True
                     await asyncio.sleep(rk.RETRY_SECONDS)
         finally:
             await self._disconnect()
@@ -189,14 +203,14 @@ class Mirror:
         for mirrored in picked:
             if mirrored.done or mirrored.ending:
                 continue
-            if size > rk.FLUSH_BYTES:
-                self._mark(mirrored)
-                continue
-            batch = mirrored.log.after(mirrored.acked)
+            batch = mirrored.log.after(mirrored.acked) if size < rk.FLUSH_BYTES else None
             if batch is not None:
                 data = pack(batch.entries)
                 size += len(data)
                 sent.append((mirrored, batch, data))
+            if mirrored.log.total > (batch.last if batch is not None else mirrored.acked):
+                self._mark(mirrored)
+                self._next = 0.0
         return sent
 
     async def _append(self, wire: Wire, sent: Sequence[Sending]) -> Any:
@@ -220,10 +234,7 @@ class Mirror:
                 self._mark(mirrored)
                 continue
             if trim := mirrored.count(batch, len(data)):
-                trims += trim_commands(self._keys, mirrored.stream_id, trim)
-            if mirrored.log.total > mirrored.acked:
-                self._next = 0.0
-                self._mark(mirrored)
+                trims.append(trim_command(self._keys, mirrored.stream_id, trim))
         if any(b"OOM" in why for why in failed.values()):
             raise FullError("out of memory")
         return trims

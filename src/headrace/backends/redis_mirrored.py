@@ -145,13 +145,9 @@ def end_command(keys: rk.Keys, worker: str, stream_id: str, replay_seconds: floa
     return _evaluate(rk.END, names, (worker, stream_id, str(int(replay_seconds * 1000))))
 
 
-def trim_commands(keys: rk.Keys, stream_id: str, number: int) -> list[bytes]:
+def trim_command(keys: rk.Keys, stream_id: str, number: int) -> bytes:
     """Drop everything up to this event, and say so."""
-    oldest = b"%d" % (number + 1)
-    return [
-        command(b"XTRIM", keys.log(stream_id).encode(), b"MINID", oldest),
-        command(b"HSET", keys.about(stream_id).encode(), b"oldest", oldest),
-    ]
+    return _evaluate(rk.TRIM, (keys.about(stream_id), keys.log(stream_id)), (str(number),))
 
 
 def described(data: bytes | None) -> Mapping[str, Any]:

@@ -103,9 +103,9 @@ class Server:
             "is away", "streams go on for readers on their own worker; on other workers they end until it is back"
         )
 
-    async def connect(self, *, timeout: float = COMMAND_SECONDS) -> Wire:
+    async def connect(self, *, patience: float = COMMAND_SECONDS) -> Wire:
         """A new connection whose answers may take this long."""
-        connection = self._pool.connection_class(**{**self._pool.connection_kwargs, "socket_timeout": timeout})
+        connection = self._pool.connection_class(**{**self._pool.connection_kwargs, "socket_timeout": patience})
         await connection.connect()
         return Wire(connection)
 

@@ -74,6 +74,8 @@ class Settings:
     """The largest request body; room for a few images."""
     max_streams: int = 5000
     """Streams that one process runs at a time; beyond it a new one is answered 503."""
+    compression: bool = True
+    """Compress streams for clients that accept it (gzip, zstd, br)."""
     log_text: bool = False
     """Put what was asked and answered into the log."""
     log_format: Literal["text", "json"] = "text"
@@ -273,6 +275,7 @@ _READERS: dict[str, Callable[[object], object]] = {
     "ORPHAN_SECONDS": _seconds(0, MAX_SECONDS),
     "MAX_BODY_BYTES": _whole(LEAST_BODY, GREATEST_BODY),
     "MAX_STREAMS": _whole(1, MAX_STREAMS),
+    "COMPRESSION": _boolean,
     "LOG_TEXT": _boolean,
     "LOG_FORMAT": _choice("text", "json"),
     "METRICS_TOKEN": _text,

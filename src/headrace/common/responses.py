@@ -13,6 +13,8 @@ from typing import Any
 from django.http import HttpRequest, StreamingHttpResponse
 
 from headrace.common.bridges import blocking, threaded
+from headrace.common.compressed import CompressedStream
+from headrace.common.streams.chat import SSEStream
 
 Source = AsyncIterable[bytes | str] | Iterable[bytes | str]
 
@@ -49,6 +51,8 @@ class EventStreamResponse(StreamingHttpResponse):
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         source = self._source
+        if isinstance(source, SSEStream | CompressedStream):
+            return aiter(source)  # bytes already: one layer less for each event
         return self._converted(source if isinstance(source, AsyncIterable) else threaded(source))
 
     async def _converted(self, source: AsyncIterable[bytes | str]) -> AsyncIterator[bytes]:

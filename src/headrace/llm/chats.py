@@ -6,6 +6,7 @@ from headrace.backends.egress import EgressPolicy
 from headrace.common.conf import get_settings
 from headrace.common.database import in_database
 from headrace.common.requests import InlineModel, LocalModel, ModelRef, StoredModel
+from headrace.common.streams.asked import question_text, text_size
 from headrace.common.streams.build import source_for
 from headrace.common.streams.live import LiveStream, StreamOptions
 from headrace.common.streams.runtime import streams
@@ -35,7 +36,8 @@ async def start_chat(chat: Chat, project: Project, *, caller: str = "") -> LiveS
             project=project.public_id,
             caller=caller,
             metadata=chat.settings.metadata,
-            input_bytes=sum(len(str(message.get("content") or "")) for message in chat.request.messages),
+            input_bytes=text_size(chat.request.messages),
+            question=question_text(chat.request.messages) if settings.log_text else None,
         ),
     )
 

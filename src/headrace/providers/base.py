@@ -84,6 +84,10 @@ def _encode(body: object) -> bytes:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 
 
+def _whole_key(key: str) -> tuple[str, ...]:
+    return (key,) if key else ()
+
+
 class Parser(Protocol):
     """Reads one answer, frame by frame. Stateful, used once.
 
@@ -112,6 +116,12 @@ class Adapter:
     """Reads a complete (not streamed) JSON answer; raises FramingError when it is none."""
     json_lines: bool = False
     """Whether a body that begins with `{` is this dialect's stream, one JSON text a line."""
+    json_array: bool = False
+    """Whether a body that begins with `[` is this dialect's stream, one array of messages."""
+    sign: Callable[[HTTPRequest, Endpoint, float], HTTPRequest] | None = None
+    """Signs a request that is ready to send, at this time in seconds since the epoch; the key stays out of it."""
+    secrets: Callable[[str], tuple[str, ...]] = _whole_key
+    """The parts of a key that must never be shown."""
 
 
 @dataclass(frozen=True, slots=True)

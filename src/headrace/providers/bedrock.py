@@ -24,6 +24,7 @@ from headrace.providers.bedrock_events import (
     tool_use_of,
 )
 from headrace.providers.bedrock_request import build_converse
+from headrace.providers.bedrock_signing import secrets_of, sign
 from headrace.providers.error_facts import find_error, read_facts
 from headrace.providers.failures import failure, failure_in_stream
 from headrace.providers.lenient import as_text, count_of
@@ -200,4 +201,4 @@ def framing() -> AWSEventStreamDecoder:
     return AWSEventStreamDecoder(forgive_tail=True)
 
 
-ADAPTER = Adapter("bedrock", framing, build_converse, ConverseParser, _read_whole)
+ADAPTER = Adapter("bedrock", framing, build_converse, ConverseParser, _read_whole, sign=sign, secrets=secrets_of)

@@ -20,6 +20,7 @@ from headrace.providers.base import Adapter, Parser
 from headrace.providers.bedrock import ConverseParser, framing, read_exception
 from headrace.providers.bedrock_events import rebuild
 from headrace.providers.bedrock_request import build_invoke
+from headrace.providers.bedrock_signing import secrets_of, sign
 from headrace.providers.lenient import as_text, count_of, whole_number
 from headrace.providers.openai_chat import OpenAIParser
 from headrace.stream.events import Event, Finish, FinishReason, TextDelta, Usage
@@ -151,4 +152,4 @@ def _read_whole(data: bytes) -> list[Event]:
     return AnthropicParser().whole(data)
 
 
-ADAPTER = Adapter("bedrock-invoke", framing, build_invoke, InvokeParser, _read_whole)
+ADAPTER = Adapter("bedrock-invoke", framing, build_invoke, InvokeParser, _read_whole, sign=sign, secrets=secrets_of)

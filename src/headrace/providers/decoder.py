@@ -143,7 +143,7 @@ class StreamDecoder:
 
     def _is_json(self, head: bytes) -> bool | None:
         """Whether the body is one JSON text, not a stream; None while that cannot be told."""
-        if not head.startswith((b"{", b"[")):
+        if not head.startswith((b"{", b"[")) or (self._adapter.json_array and head.startswith(b"[")):
             return False
         if not self._adapter.json_lines or head.startswith(b"["):
             return True
@@ -196,9 +196,6 @@ class StreamDecoder:
         if self.done:
             return
         match event:
-            case TextDelta(text) | ReasoningDelta(text) if not self._halves.held and is_whole(text):
-                self._emit(event, out)
-                self._direct = self._passes
             case TextDelta() | ReasoningDelta() | ToolCallDelta():
                 for whole in self._halves.feed(event):
                     self._emit(whole, out)

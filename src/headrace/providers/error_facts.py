@@ -24,7 +24,17 @@ class ErrorFacts:
     status: int | None = None
 
 
-_MESSAGE_KEYS = ("message", "msg", "error_msg", "error_message", "status_msg", "detail", "details", "error_description")
+_MESSAGE_KEYS = (
+    "message",
+    "Message",
+    "msg",
+    "error_msg",
+    "error_message",
+    "status_msg",
+    "detail",
+    "details",
+    "error_description",
+)
 _KIND_KEYS = ("type", "error_type", "reason", "status")
 _CODE_KEYS = ("code", "error_code", "status_code", "err_code")
 _MAX_DEPTH = 4

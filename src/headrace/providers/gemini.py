@@ -216,4 +216,4 @@ def _read_whole(data: bytes) -> list[Event]:
     return GeminiParser().whole(data)
 
 
-ADAPTER = Adapter("gemini", GeminiFraming, build, GeminiParser, _read_whole)
+ADAPTER = Adapter("gemini", GeminiFraming, build, GeminiParser, _read_whole, json_array=True)

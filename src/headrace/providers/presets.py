@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from headrace.errors import RequestError
-from headrace.providers import ollama, openai_chat
+from headrace.providers import anthropic, bedrock, bedrock_invoke, gemini, ollama, openai_chat
 from headrace.providers.base import Adapter, Provider
 from headrace.providers.endpoints import FIELD, base_url, host_of, is_native_ollama
 from headrace.stream.thinking import DEFAULT, STYLES, ThinkStyle
@@ -26,8 +26,9 @@ def _row(
     docs: str = "",
     *quirks: str,
     adapter: Adapter = _CHAT,
+    think: ThinkStyle | None = DEFAULT,
 ) -> Provider:
-    return Provider(name, adapter, url, title, DEFAULT, key, frozenset(quirks), docs)
+    return Provider(name, adapter, url, title, think, key, frozenset(quirks), docs)
 
 
 _ROWS = (
@@ -171,6 +172,62 @@ _ROWS = (
         "https://docs.ollama.com/api/openai-compatibility",
         "self_hosted",
     ),
+    _row(
+        "anthropic",
+        "Anthropic",
+        "https://api.anthropic.com/v1",
+        "ANTHROPIC_API_KEY",
+        "https://platform.claude.com/docs/en/api/messages",
+        adapter=anthropic.ADAPTER,
+        think=None,
+    ),
+    _row(
+        "vertex-anthropic",
+        "Anthropic on Vertex",
+        "",
+        "",
+        "https://docs.cloud.google.com/vertex-ai/generative-ai/docs/partner-models/claude",
+        "vertex",
+        adapter=anthropic.ADAPTER,
+        think=None,
+    ),
+    _row(
+        "gemini",
+        "Google Gemini",
+        "https://generativelanguage.googleapis.com/v1beta",
+        "GEMINI_API_KEY",
+        "https://ai.google.dev/api/generate-content",
+        adapter=gemini.ADAPTER,
+        think=None,
+    ),
+    _row(
+        "vertex-gemini",
+        "Gemini on Vertex",
+        "",
+        "",
+        "https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference",
+        "vertex",
+        adapter=gemini.ADAPTER,
+        think=None,
+    ),
+    _row(
+        "bedrock",
+        "Amazon Bedrock",
+        "",
+        "AWS_BEARER_TOKEN_BEDROCK",
+        "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html",
+        adapter=bedrock.ADAPTER,
+        think=STYLES["thinking"],
+    ),
+    _row(
+        "bedrock-invoke",
+        "Amazon Bedrock (invoked)",
+        "",
+        "AWS_BEARER_TOKEN_BEDROCK",
+        "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModelWithResponseStream.html",
+        adapter=bedrock_invoke.ADAPTER,
+        think=STYLES["thinking"],
+    ),
     _row("local", "The local model", "", "", "", "self_hosted"),
     _row("openai-compatible", "Any OpenAI-compatible endpoint"),
 )
@@ -184,14 +241,17 @@ _ALIASES: Mapping[str, str] = {
     "alibaba": "dashscope",
     "aliyun": "dashscope",
     "ark": "volcengine",
+    "aws": "bedrock",
     "azure-openai": "azure",
     "bailian": "dashscope",
     "bigmodel": "zhipu",
     "chatglm": "zhipu",
+    "claude": "anthropic",
     "custom": "openai-compatible",
     "doubao": "volcengine",
     "fireworks-ai": "fireworks",
     "glm": "zhipu",
+    "google": "gemini",
     "grok": "xai",
     "hf": "huggingface",
     "kimi": "moonshot",
@@ -207,6 +267,7 @@ _ALIASES: Mapping[str, str] = {
     "silicon": "siliconflow",
     "togetherai": "together",
     "tongyi": "dashscope",
+    "vertex": "vertex-gemini",
     "volces": "volcengine",
     "x.ai": "xai",
     "z.ai": "zai",
@@ -226,6 +287,8 @@ _HOST_ENDINGS: Mapping[str, str] = {
     ".openai.azure.com": "azure",
     ".services.ai.azure.com": "azure",
     ".cognitiveservices.azure.com": "azure",
+    "aiplatform.googleapis.com": "vertex-gemini",
+    ".amazonaws.com": "bedrock",
 }
 
 

@@ -5,7 +5,7 @@ Only lenient JSON decoding lets halves through at all (`"\\ud83d"`), so nearly e
 
 from __future__ import annotations
 
-from headrace.providers.lenient import mended
+from headrace.providers.lenient import is_whole, mended
 from headrace.stream.events import ReasoningDelta, TextDelta, ToolCallDelta
 from headrace.stream.payload import SurrogateJoiner
 
@@ -27,6 +27,8 @@ class HalfJoiner:
 
     def feed(self, event: Content) -> list[Content]:
         """The event with whole characters only, after a half that it shows to be a lone one."""
+        if not self.held and is_whole(_every_text(event)):
+            return [event]
         ready = [] if self._waiting is None or _same_channel(self._waiting, event) else self.close()
         text = text_of(event)
         joined = self._joiner.feed(text)
@@ -46,6 +48,10 @@ class HalfJoiner:
         if event is None or not rest:
             return []
         return [ToolCallDelta(event.index, arguments=rest) if isinstance(event, ToolCallDelta) else type(event)(rest)]
+
+
+def _every_text(event: Content) -> str:
+    return event.arguments + event.id + event.name if isinstance(event, ToolCallDelta) else event.text
 
 
 def text_of(event: Content) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from headrace.common.conf import get_settings
 from headrace.common.requests import chat_request, model_ref, stream_settings
+from headrace.common.streams.asked import question_text, text_size
 from headrace.common.streams.build import source_for
 from headrace.common.streams.chat import EventStream, StreamEvent
 from headrace.common.streams.live import StreamOptions
@@ -82,7 +83,8 @@ class LLMService:
                 max_duration=chosen.max_duration,
                 orphan_seconds=settings.orphan_seconds,
                 metadata=chosen.metadata,
-                input_bytes=sum(len(str(message.get("content") or "")) for message in listed),
+                input_bytes=text_size(listed),
+                question=question_text(listed) if settings.log_text else None,
             ),
         )
         return EventStream(registry.journal, live.id, live=live, idle=settings.keepalive_seconds)

@@ -10,11 +10,14 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from headrace.common.compressed import CompressedStream
+from headrace.common.conf import get_settings
 from headrace.common.requests import stream_settings
 from headrace.common.responses import EventStreamResponse, Source
 from headrace.common.services.llm_service import LLMService
 from headrace.common.streams.chat import EventStream, SSEStream
 from headrace.providers.base import Message
+from headrace.stream.compression import choose_encoding
 
 
 class LLMStreamingService:
@@ -44,12 +47,17 @@ def create_streaming_response(
     """A Django response that streams `source`: bytes or text, synchronous or asynchronous, under ASGI or WSGI.
 
     It carries the headers that keep proxies and caches from holding events back. Pass `request` where you have it:
-    `Connection: keep-alive` is set only where that server and protocol allow it.
+    `Connection: keep-alive` is set only where that server and protocol allow it, and a stream of ours is compressed as
+    its `Accept-Encoding` asks.
     """
     chunks = source.sse() if isinstance(source, EventStream) else source
+    ours = {"X-Stream-Id": chunks.stream_id} if isinstance(chunks, SSEStream) else {}
+    if isinstance(chunks, SSEStream) and request is not None and get_settings().compression:
+        ours["Vary"] = "Accept-Encoding"
+        if (encoding := choose_encoding(request.headers.get("Accept-Encoding"))) is not None:
+            ours["Content-Encoding"] = encoding
+            chunks = CompressedStream(chunks, encoding)
     response = EventStreamResponse(chunks, request=request, status=status)
-    if isinstance(chunks, SSEStream):
-        response.headers["X-Stream-Id"] = chunks.stream_id
-    for name, value in (headers or {}).items():
+    for name, value in (ours | dict(headers or {})).items():
         response.headers[name] = value
     return response

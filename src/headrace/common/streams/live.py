@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from contextvars import Context
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Literal
 
 from headrace.backends.journal import MemoryJournal, Writer
@@ -22,7 +23,7 @@ from headrace.common.streams.sources import Source, Trace
 from headrace.errors import HeadraceError, RequestError, UpstreamError
 from headrace.providers.failures import scrub
 from headrace.stream.brackets import Bracketing
-from headrace.stream.events import Event, Failure, Finish, Usage
+from headrace.stream.events import Event, Failure, Finish, TextDelta, Usage
 
 OnDisconnect = Literal["cancel", "continue"]
 Ending = Literal["cancelled", "server_shutdown"]
@@ -43,6 +44,8 @@ class StreamOptions:
     caller: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
     input_bytes: int = 0
+    question: str | None = field(default=None, repr=False)
+    """What was asked, only where the operator wants text in the log."""
 
 
 class LiveStream:
@@ -85,6 +88,11 @@ class LiveStream:
     @property
     def readers(self) -> int:
         return self._readers
+
+    def text(self) -> str:
+        """The answer so far, without its reasoning."""
+        entries = chain.from_iterable(batch.entries for batch in self._log.batches())
+        return "".join(entry.text for entry in entries if isinstance(entry, TextDelta))
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start the producer on this loop, from whatever thread."""
@@ -244,9 +252,11 @@ def log_stream(stream: LiveStream) -> None:
     finish, figures = stream.finish, stream.figures
     usage = (finish and finish.usage) or Usage()
     timing = finish and finish.timing
+    said = {} if stream.options.question is None else {"question": stream.options.question, "answer": stream.text()}
     logger.info(
         "stream",
-        extra={
+        extra=said
+        | {
             "stream_id": stream.id,
             "project": stream.options.project,
             "provider": stream.source.provider,

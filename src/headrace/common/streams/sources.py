@@ -20,6 +20,7 @@ from headrace.errors import UpstreamError
 from headrace.providers.base import ChatRequest, Endpoint, Provider
 from headrace.providers.decoder import StreamDecoder
 from headrace.providers.failures import MAX_BODY_READ, read_failure
+from headrace.providers.presets import think_style
 from headrace.providers.refusals import explain
 from headrace.stream.events import Event, Failure, Usage
 from headrace.stream.retry import RetryPolicy
@@ -76,20 +77,24 @@ class HTTPSource:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        return (self.key,) if self.key else ()
+        return self.provider_row.adapter.secrets(self.key)
 
     async def events(self, trace: Trace) -> AsyncGenerator[list[Event], None]:
-        attempt = _Attempts(self, trace)
+        attempts = _Attempts(self, trace)
         while True:
             try:
-                async with aclosing(attempt.stream()) as batches:
-                    async for events in batches:
-                        yield events
+                answer = await attempts.ask()
+                try:
+                    async with aclosing(attempts.decode(answer)) as batches:
+                        async for events in batches:
+                            yield events
+                finally:
+                    answer.close()
                 return
             except UpstreamError as error:
                 if trace.shown:
                     raise
-                await attempt.recover(error)
+                await attempts.recover(error)
 
 
 class _Attempts:
@@ -104,16 +109,14 @@ class _Attempts:
         self._failed = 0
         self._earlier: UpstreamError | None = None
 
-    async def stream(self) -> AsyncGenerator[list[Event], None]:
-        """Ask once and decode; raises `UpstreamError` for what may be tried again."""
+    async def ask(self) -> HTTPAnswer:
+        """Ask once; an answer that is no stream raises its `UpstreamError`, like everything that kept one away."""
         self._trace.attempts += 1
-        answer = await self._ask()
+        answer = await self._send()
+        if 200 <= answer.status < 300 and answer.status != 204:
+            return answer
         try:
-            if not 200 <= answer.status < 300 or answer.status == 204:
-                raise await self._failure(answer)
-            async with aclosing(self._decode(answer)) as batches:
-                async for events in batches:
-                    yield events
+            raise await self._failure(answer)
         finally:
             answer.close()
 
@@ -145,7 +148,7 @@ class _Attempts:
         self._trace.retries.append("adjusted")
         return True
 
-    async def _ask(self) -> HTTPAnswer:
+    async def _send(self) -> HTTPAnswer:
         source = self._source
         if self._endpoint is None:
             self._endpoint = await source.resolve()
@@ -153,6 +156,8 @@ class _Attempts:
                 self._request = source.memory.apply(self._endpoint, self._request)
         row = source.provider_row
         request = row.adapter.build(self._request, self._endpoint, row)
+        if row.adapter.sign is not None:
+            request = row.adapter.sign(request, self._endpoint, time.time())
         return await source.client().send(request, deadline=self._deadline, idle=source.timeout)
 
     async def _failure(self, answer: HTTPAnswer) -> UpstreamError:
@@ -164,9 +169,10 @@ class _Attempts:
                     body += data
         return read_failure(answer.status, answer.headers, body, secrets=self._secrets(), now=time.time())
 
-    async def _decode(self, answer: HTTPAnswer) -> AsyncGenerator[list[Event], None]:
+    async def decode(self, answer: HTTPAnswer) -> AsyncGenerator[list[Event], None]:
         """The answer's events. A fast model's reads are grouped; the first one and the end never wait."""
-        decoder = StreamDecoder(self._source.provider_row, secrets=self._secrets())
+        row = self._source.provider_row
+        decoder = StreamDecoder(row, think=think_style(row, self._source.model), secrets=self._secrets())
         loop = asyncio.get_running_loop()
         last = loop.time()
         try:
@@ -200,7 +206,7 @@ class _Attempts:
 
     def _secrets(self) -> tuple[str, ...]:
         key = self._endpoint.key if self._endpoint else ""
-        return (key,) if key else self._source.secrets
+        return self._source.provider_row.adapter.secrets(key) if key else self._source.secrets
 
 
 async def _step(answer: HTTPAnswer, decoder: StreamDecoder) -> list[Event]:
