@@ -6,7 +6,6 @@ PYTHONPATH=src python scripts/providers_doc.py
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import groupby
 from pathlib import Path
 
 from headrace.providers import presets
@@ -37,7 +36,7 @@ DIALECTS: Mapping[str, str] = {
 }
 QUIRKS: Mapping[str, str] = {
     "azure": "the key travels as `api-key`; `api-version` is kept",
-    "no_stream_options": "is not asked for usage in so many words",
+    "no_stream_options": "`stream_options` is not sent: usage comes by itself, or is estimated",
     "openai_models": "`max_completion_tokens` for reasoning models, and none of our default temperature",
     "self_hosted": "`/v1` is added to an address without a path",
     "vertex": "the key is an OAuth access token; the address names project and region",
@@ -46,7 +45,8 @@ STYLES_HEAD = """\
 ## Reasoning in tags
 
 A reasoning field or block wins over tags. Where there is none, an answer that begins with one of these is split; what
-stands between them is reasoning, and the tags themselves are shown nowhere. A model's name chooses the row:
+stands between them is reasoning, and the tags themselves are shown nowhere. A model's name
+chooses the row, unless its provider's habits above name a tag:
 
 | in the model's name | opener | closer |
 | --- | --- | --- |
@@ -55,14 +55,16 @@ stands between them is reasoning, and the tags themselves are shown nowhere. A m
 
 def page() -> str:
     """The whole page."""
-    rows = sorted(presets.PRESETS.values(), key=lambda row: list(DIALECTS).index(row.adapter.name))
-    sections = (_section(name, group) for name, group in groupby(rows, key=lambda row: row.adapter.name))
+    dialects: dict[str, list[Provider]] = {}
+    for row in presets.PRESETS.values():
+        dialects.setdefault(row.adapter.name, []).append(row)
+    sections = (_section(name, rows) for name, rows in dialects.items())
     return "\n".join([HEAD, *sections, _hosts(), _styles()])
 
 
 def _section(dialect: str, rows: Iterable[Provider]) -> str:
     lines = ["| `providerId` | other names | provider | address | variable | habits |", "| --- |" + " --- |" * 5]
-    return "\n".join([f"## {DIALECTS[dialect]}", "", *lines, *map(_row, rows), ""])
+    return "\n".join([f"## {DIALECTS.get(dialect, dialect)}", "", *lines, *map(_row, rows), ""])
 
 
 def _row(row: Provider) -> str:

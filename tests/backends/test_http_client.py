@@ -7,6 +7,7 @@ import contextvars
 import gc
 import os
 import socket
+import time
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -33,7 +34,7 @@ from headrace.testing import (
     response,
     stream_head,
 )
-from tests.backends.asking import KEY, ask, becomes, client_of, post, to_the_end, whole, within
+from tests.backends.asking import KEY, PLENTY, ask, becomes, client_of, post, to_the_end, whole, within
 
 GOOD = Send(response(b"good"))
 RESTED = http_pool.MIN_REST * 1.5
@@ -150,12 +151,20 @@ async def test_half_an_answer_on_a_kept_connection_is_no_reason_to_ask_again() -
 
 
 async def test_an_unasked_second_answer_is_nobodys() -> None:
-    evil = Send(response(b"EVIL"))
-    with ScriptedUpstream([GOOD, evil]) as upstream:
+    with ScriptedUpstream([GOOD, Send(response(b"EVIL"))]) as upstream:
         async with client_of(upstream) as client:
             for _ in range(5):
                 assert await whole(await ask(client, upstream.url)) == b"good"
             await rest()
+            assert await whole(await ask(client, upstream.url)) == b"good"
+            assert await upstream.disconnected(1)
+
+
+async def test_an_unasked_answer_that_nobody_has_looked_at_yet_is_found_in_time() -> None:
+    with ScriptedUpstream([GOOD, Sleep(RESTED), Send(response(b"EVIL"))]) as upstream:
+        async with client_of(upstream) as client:
+            assert await whole(await ask(client, upstream.url)) == b"good"
+            time.sleep(2 * RESTED)  # noqa: ASYNC251 - the event loop is busy while it arrives
             assert await whole(await ask(client, upstream.url)) == b"good"
 
 
@@ -369,7 +378,8 @@ async def test_a_body_byte_by_byte_is_read_as_it_comes() -> None:
             assert [await answer.read() for _ in range(3)] == [b"a", b"b", b""]
 
 
-async def test_nobodys_context_is_kept_alive() -> None:
+@pytest.mark.parametrize("size", [10, 3_000_000], ids=["at once", "with pauses"])
+async def test_nobodys_context_is_kept_alive(size: int) -> None:
     """A pooled connection outlives the request that opened it: what that request's context held must not."""
 
     class Held:
@@ -381,14 +391,17 @@ async def test_nobodys_context_is_kept_alive() -> None:
         held = Held()
         variable.set(held)
         answer = await ask(client, url)
-        await asyncio.sleep(0.05)  # slow enough to make it pause and resume
+        await asyncio.sleep(0.05)  # in which a large body fills what may wait
         await whole(answer)
         return weakref.ref(held)
 
-    with ScriptedUpstream([Send(response(b"x" * 3_000_000))]) as upstream:
+    # Behind a timer that is still due, cancelled ones stay in the loop.
+    due = asyncio.get_running_loop().call_later(PLENTY / 2, int)
+    with ScriptedUpstream([Send(response(b"x" * size))]) as upstream:
         async with client_of(upstream) as client:
             reference = await asyncio.create_task(as_a_request(client, upstream.url))
             await asyncio.sleep(0)
             gc.collect()
             assert upstream.connections == 1
             assert reference() is None
+    due.cancel()

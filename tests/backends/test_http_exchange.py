@@ -177,7 +177,7 @@ def test_an_answer_ends_the_same_at_every_cut(name: str) -> None:
     for pieces in runs:
         made = outcome([piece for piece in pieces if piece], ended=ended)
         assert (made.status, made.body, made.code) == (expected.status, expected.body, expected.code)
-        if name != "a second answer" and name != "stray bytes":  # cut at the answer's end, the rest comes to nobody
+        if len(pieces) == 1 or name not in ("a second answer", "stray bytes"):  # what comes later comes to nobody
             assert made.last == expected.last
 
 
@@ -210,6 +210,7 @@ def test_any_garbage_ends_in_one_documented_way(
         (b"HTTP/1.1 2", "upstream_protocol", True),
         (HEAD, "upstream_protocol", False),
         (HEAD + b"content-length: 3\r\n\r\na", "upstream_reset", False),
+        (HEAD + b"\r\nuntil the clo", "upstream_reset", False),
     ],
 )
 async def test_a_reset_means_what_it_interrupts(sent: bytes, code: str, retryable: bool) -> None:
@@ -234,16 +235,17 @@ async def test_a_reader_that_is_behind_stops_the_socket_and_starts_it_again() ->
 
 
 async def test_silence_while_the_reader_is_behind_is_not_the_upstreams() -> None:
-    wire = Wire()
-    exchange = Exchange(wire, SMALL, deadline=asyncio.get_running_loop().time() + 60, idle=0.05)
+    wire, idle = Wire(), 0.4
+    loop = asyncio.get_running_loop()
+    exchange = Exchange(wire, SMALL, deadline=loop.time() + 60, idle=idle)
     exchange.feed(memoryview(stream_head() + chunk(b"x" * 5000)))
     assert wire.asked == ["pause"]
-    await asyncio.sleep(0.2)  # time passes: that is the case
+    await asyncio.sleep(idle * 1.5)  # time passes: that is the case
     assert len(await exchange.read()) == 5000
-    exchange.feed(memoryview(chunk(b"y")))
-    assert await exchange.read() == b"y"
-    with pytest.raises(UpstreamError, match=r"sent nothing for 0\.05 s"):
+    resumed = loop.time()
+    with pytest.raises(UpstreamError, match=r"sent nothing for 0\.4 s"):
         await exchange.read()
+    assert loop.time() - resumed > idle * 0.95
 
 
 async def test_a_body_has_a_size() -> None:

@@ -37,6 +37,7 @@ def test_every_field_can_be_set_in_both_ways(tmp_path: Path) -> None:
         "DATA_DIR": str(tmp_path),
         "ALLOWED_HOSTS": "a.example, .b.example",
         "LOG_TEXT": "yes",
+        "COMPRESSION": "off",
         "ALLOWED_ORIGINS": "https://App.example",
         "EGRESS_ALLOW": "http://10.0.0.1:8080,llm.internal",
         "SECRET_KEYS": "k1,k2",
