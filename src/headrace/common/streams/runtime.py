@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import secrets
 import threading
 from weakref import WeakKeyDictionary
 
 from headrace.backends.egress import EgressPolicy
-from headrace.backends.http import HTTPClient
+from headrace.backends.http import HTTPClient, ignored_proxy_note
 from headrace.backends.journal import MemoryJournal
 from headrace.backends.loops import background_loop
-from headrace.common.conf import get_settings
+from headrace.common.conf import Settings, get_settings
 from headrace.common.streams.adjustments import AdjustmentMemory
 from headrace.common.streams.live import LiveStream, StreamOptions
 from headrace.common.streams.sources import Source
+
+logger = logging.getLogger("headrace.upstream")
 
 STREAM_ID_BYTES = 18  # 144 random bits: an id is a capability within its project, and must not be guessed
 
@@ -55,6 +59,7 @@ class Streams:
 
 _streams: Streams | None = None
 _streams_lock = threading.Lock()
+_noted: list[str] = []
 _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[bool, HTTPClient]] = WeakKeyDictionary()
 
 
@@ -73,6 +78,7 @@ def http_client(*, local_model: bool = False) -> HTTPClient:
     client = clients.get(local_model)
     if client is None:
         settings = get_settings()
+        _note_ignored_proxy(settings)
         policy = EgressPolicy(local=True) if local_model else EgressPolicy(settings.egress_allow, local=settings.local)
         client = clients[local_model] = HTTPClient(
             egress=policy,
@@ -80,6 +86,14 @@ def http_client(*, local_model: bool = False) -> HTTPClient:
             proxy=None if local_model else settings.upstream_proxy,
         )
     return client
+
+
+def _note_ignored_proxy(settings: Settings) -> None:
+    """Say it once in the log: people set `HTTPS_PROXY` and wonder."""
+    note = "" if settings.upstream_proxy else ignored_proxy_note(os.environ)
+    if note and not _noted:
+        _noted.append(note)
+        logger.warning("%s", note)
 
 
 async def close_clients() -> None:
