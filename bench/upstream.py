@@ -191,8 +191,7 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
             return
         if sent < len(data):
-            self._transport.write(data[sent:])
-            self._sending = not self._transport.get_write_buffer_size()
+            self._transport.write(data[sent:])  # which pauses us at once where the kernel takes no more
 
 
 async def serve(port: int) -> None:

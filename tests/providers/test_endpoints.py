@@ -66,6 +66,7 @@ def _url(provider_id: str, endpoint: str = "") -> str:
         ("openai", "`https://proxy.example/openai/v1`", "https://proxy.example/openai/v1/chat/completions"),
         ("openai", "https://proxy.example", "https://proxy.example/chat/completions"),
         ("openai", "https://proxy.example/v1?key=x#top", "https://proxy.example/v1/chat/completions"),
+        ("openai", "https://proxy.example/v1?api-version=1", "https://proxy.example/v1/chat/completions"),
         ("openai", "http://[::1]:8000/v1", "http://[::1]:8000/v1/chat/completions"),
         ("deepseek", "https://api.deepseek.com/", "https://api.deepseek.com/v1/chat/completions"),
         ("deepseek", "https://api.deepseek.com/beta", "https://api.deepseek.com/beta/chat/completions"),

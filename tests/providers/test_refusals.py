@@ -164,5 +164,13 @@ def test_adjusting_comes_to_an_end_and_what_is_remembered_does_the_same(messages
     assert (given_.temperature, given_.max_tokens) == (0.7, 8192)
 
 
+def test_a_lowered_limit_that_is_refused_again_is_dropped() -> None:
+    lowered = adjust(_error("max_tokens: at most 4096"), DEFAULT)
+    assert lowered is not None
+    dropped = adjust(_error("max_tokens: at most 1024"), lowered)
+    assert dropped is not None
+    assert dropped.max_tokens is None
+
+
 def test_a_lower_limit_of_ours_stays() -> None:
     assert Adjustments(max_tokens=4096).apply(replace(DEFAULT, max_tokens=100)).max_tokens == 100

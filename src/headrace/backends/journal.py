@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 
-from headrace.backends.log import Batch, Log
+from headrace.backends.log import Account, Batch, Log
 from headrace.backends.waiting import TaskWaiter, ThreadWaiter
 from headrace.errors import HeadraceError
 from headrace.stream.events import Entry, Failure, Finish
@@ -63,6 +63,7 @@ class MemoryJournal:
         self._max_bytes = max_bytes
         self._clock = clock
         self._lock = threading.Lock()
+        self._account = Account()
         self._logs: dict[str, Log] = {}
         self._finished: dict[str, float] = {}  # in the order of their ends, with the time of expiry
 
@@ -84,7 +85,10 @@ class MemoryJournal:
         """The log of a stream that is about to be produced: a reader may come before the first entry."""
         self.sweep()
         with self._lock:
-            return self._logs.setdefault(stream_id, Log(about))
+            log = self._logs.get(stream_id)
+            if log is None:
+                log = self._logs[stream_id] = Log(about, self._account)
+            return log
 
     def find(self, **about: Any) -> list[tuple[str, Log]]:
         """The logs that are kept and about this, newest first."""
@@ -134,7 +138,7 @@ class MemoryJournal:
     @property
     def size(self) -> int:
         """Bytes of packed entries held now."""
-        return sum(log.packed_bytes for log in list(self._logs.values()))
+        return self._account.held
 
     def __len__(self) -> int:
         return len(self._logs)
@@ -143,16 +147,10 @@ class MemoryJournal:
         """Drop what has expired, then the oldest finished logs while the whole is over its bound."""
         now = self._clock()
         with self._lock:
-            for stream_id, expiry in list(self._finished.items()):
-                if expiry > now:
-                    break
-                self._drop(stream_id)
-            excess = self.size - self._max_bytes if self._finished else 0
-            for stream_id in list(self._finished):
-                if excess <= 0:
-                    break
-                excess -= self._logs[stream_id].packed_bytes
-                self._drop(stream_id)
+            while self._finished and next(iter(self._finished.values())) <= now:
+                self._drop(next(iter(self._finished)))
+            while self._finished and self.size > self._max_bytes:
+                self._drop(next(iter(self._finished)))
 
     def _retire(self, stream_id: str) -> None:
         """Start the time of replay, and see that the log goes at its end even if no other stream ever comes."""
@@ -164,4 +162,6 @@ class MemoryJournal:
 
     def _drop(self, stream_id: str) -> None:
         self._finished.pop(stream_id, None)
-        self._logs.pop(stream_id, None)
+        log = self._logs.pop(stream_id, None)
+        if log is not None:
+            log.forget()

@@ -95,10 +95,25 @@ class Follower:
         return batch
 
 
+class Account:
+    """Bytes that the logs of one journal hold packed, kept as they change: counting anew would cost each a look."""
+
+    __slots__ = ("_lock", "held")
+
+    def __init__(self) -> None:
+        self.held = 0
+        self._lock = threading.Lock()
+
+    def add(self, count: int) -> None:
+        with self._lock:
+            self.held += count
+
+
 class Log:
     """Append-only until its `Finish`. `about` says whose it is and what it asks: never a key, never text."""
 
     __slots__ = (
+        "_account",
         "_lock",
         "_packed",
         "_recent",
@@ -112,7 +127,8 @@ class Log:
         "waiters",
     )
 
-    def __init__(self, about: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, about: Mapping[str, Any] | None = None, account: Account | None = None) -> None:
+        self._account = account or Account()
         self.about: dict[str, Any] = dict(about or {})
         self._lock = threading.Lock()
         self._packed: list[_Packed] = []
@@ -198,6 +214,12 @@ class Log:
         with self._lock:
             self._pack(self._recent)
 
+    def forget(self) -> None:
+        """The journal has dropped this log: what readers still hold of it is no longer the journal's to count."""
+        with self._lock:
+            self._account.add(-self.packed_bytes)
+            self._account = Account()
+
     def _oldest(self) -> int:
         kept = self._packed or self._recent
         return kept[0].first if kept else 1
@@ -207,11 +229,15 @@ class Log:
             return
         data = _pack(list(chain.from_iterable(batch.entries for batch in batches)))
         self._packed.append(_Packed(batches[0].first, data))
-        self.packed_bytes += len(data)
+        self._weigh(len(data))
         del self._recent[: len(batches)]
         self._recent_entries = sum(len(batch.entries) for batch in self._recent)
         while self.packed_bytes > LOG_BYTES and len(self._packed) > 1:
-            self.packed_bytes -= len(self._packed.pop(0).data)
+            self._weigh(-len(self._packed.pop(0).data))
+
+    def _weigh(self, count: int) -> None:
+        self.packed_bytes += count
+        self._account.add(count)
 
     def _unpacked(self, number: int) -> Batch:
         at = bisect_right(self._packed, number + 1, key=lambda packed: packed.first) - 1

@@ -72,10 +72,11 @@ class RedisJournal(MemoryJournal):
             waiter = TaskWaiter(idle)
             with log.follow(waiter, after) as follower:
                 while not follower.ended:
+                    ended = log.ended
                     batch = follower.next()
                     if batch is not None:
                         yield batch
-                    elif log.ended:
+                    elif ended:  # before the cursor
                         return
                     elif not await waiter.wait():
                         yield EMPTY
@@ -85,10 +86,11 @@ class RedisJournal(MemoryJournal):
             waiter = ThreadWaiter(idle)
             with log.follow(waiter, after) as follower:
                 while not follower.ended:
+                    ended = log.ended
                     batch = follower.next()
                     if batch is not None:
                         yield batch
-                    elif log.ended:
+                    elif ended:  # before the cursor
                         return
                     elif not waiter.wait():
                         yield EMPTY

@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from redis.exceptions import ResponseError
+
 from headrace.backends import redis_keys as rk
 from headrace.backends.log import Log
 from headrace.backends.redis_mirrored import (
@@ -139,7 +141,7 @@ class Mirror:
             return False
         except FAILURES as error:
             self._again(picked)
-            self._server.away.begin(error)
+            (self._refused if isinstance(error, ResponseError) else self._server.away).begin(error)
             await self._disconnect()
             return False
         self._refused.end()

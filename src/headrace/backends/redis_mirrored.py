@@ -108,7 +108,7 @@ Sending = tuple[Mirrored, Batch, bytes]
 def append_command(keys: rk.Keys, worker: str, sent: Sequence[Sending], *, by_text: bool = False) -> bytes:
     """All of these in one script call. `by_text`: to a server that does not know the script yet."""
     count = len(sent) + 1
-    parts = [b"*%d\r\n" % (3 * count)]
+    parts = [b"*%d\r\n" % (3 * count + 1)]
     parts += (bulk(b"EVAL"), bulk(rk.APPEND.text.encode())) if by_text else (bulk(b"EVALSHA"), bulk(rk.APPEND.sha))
     parts += (bulk(b"%d" % count), bulk(keys.dead(worker).encode()))
     parts += [mirrored.key for mirrored, _, _ in sent]

@@ -7,15 +7,17 @@ gets the ending, one too that has seen more than was shared.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import msgspec
 
 from headrace.backends import redis_keys as rk
 from headrace.backends.endings import LOST, last_entry, lost_ending
-from headrace.backends.log import Batch, CursorError, Log
+from headrace.backends.log import Batch, CursorError, Follower, Log
 from headrace.backends.redis_facts import Facts
 from headrace.backends.redis_mirrored import unpack
+from headrace.backends.waiting import Waiter
 from headrace.stream.events import Entry, Failure, Finish
 
 
@@ -40,6 +42,12 @@ class ReplicaLog(Log):
         if self.ended and number > self.total and self._ending is None:
             raise CursorError("cursor_beyond_end", f"The stream ended with event {self.total}.")
         return number
+
+    @contextmanager
+    def follow(self, waiter: Waiter, after: int) -> Iterator[Follower]:
+        with super().follow(waiter, after) as follower:
+            follower.ended = follower.ended and self._ending is None
+            yield follower
 
     def lose(self, ending: Sequence[Entry]) -> None:
         """The producer will not come back: this is the end, wherever a reader stands."""

@@ -6,13 +6,14 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from django.core.asgi import get_asgi_application
+import django
 from django.core.signals import request_started
 from django.db import close_old_connections, reset_queries
 
 from headrace.common.conf import get_settings
 from headrace.common.guard import SECURITY_HEADERS
 from headrace.common.http import refused, too_large
+from headrace.config.handler import StreamHandler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "headrace.config.settings")
 
@@ -76,4 +77,5 @@ def _announced(scope: Scope) -> int:
 request_started.disconnect(reset_queries)
 request_started.disconnect(close_old_connections)
 
-application = BodyLimit(get_asgi_application(), get_settings().max_body_bytes)
+django.setup(set_prefix=False)
+application = BodyLimit(StreamHandler(), get_settings().max_body_bytes)
