@@ -45,14 +45,14 @@ def test_ready_unless_draining(database: None, monkeypatch: pytest.MonkeyPatch) 
 
 async def test_a_body_of_the_bound_is_read() -> None:
     limit = 2000
-    application = asgi.BodyLimit(asgi.get_asgi_application(), limit)
+    application = asgi.BodyLimit(asgi.StreamHandler(), limit)
     answer = await call(application, "POST", "/nowhere", JSON | {"content-length": str(limit)}, [b" " * 1000] * 2)
     assert answer.status_code == 404
 
 
 @pytest.mark.parametrize("announced", [True, False])
 async def test_a_larger_body_is_refused_at_once(announced: bool) -> None:
-    application = asgi.BodyLimit(asgi.get_asgi_application(), 2000)
+    application = asgi.BodyLimit(asgi.StreamHandler(), 2000)
     headers = JSON | ({"content-length": "2001"} if announced else {"transfer-encoding": "chunked"})
     answer = await call(application, "POST", MODELS, headers, [b" " * 1000, b" " * 1000, b" "])
     assert answer.status_code == 413
