@@ -43,7 +43,7 @@ _TITLES: dict[Name, str] = {
 
 WARM_UP = Workload("full", Behaviour(tokens=20), streams=4, requests=40, repeats=1)
 ALL = (
-    Workload("full", Behaviour(tokens=400), streams=64, requests=256),
+    Workload("full", Behaviour(tokens=400), streams=64, requests=128),
     Workload("first", Behaviour(tokens=20), streams=1, requests=200),
     Workload(
         "paced",

@@ -151,6 +151,23 @@ async def test_a_hung_lookup_ends_in_time_and_is_shared() -> None:
     await asking.close()
 
 
+async def test_who_leaves_does_not_take_a_shared_lookup_along() -> None:
+    answered = asyncio.Event()
+
+    async def slow(_host: str) -> Sequence[str]:
+        await answered.wait()
+        return ["127.0.0.1"]
+
+    with ScriptedUpstream([Resolve(), GOOD]) as upstream:
+        async with client_of(upstream, resolver=slow) as asking:
+            first, second = (asyncio.create_task(ask(asking, upstream.url)) for _ in range(2))
+            await asyncio.sleep(0.01)
+            first.cancel()
+            await asyncio.sleep(0.01)
+            answered.set()
+            assert await whole(await second) == b"good"
+
+
 async def test_a_hung_lookup_does_not_take_the_whole_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connecting, "DNS_LIMIT", 0.1)
     started = asyncio.get_running_loop().time()
@@ -196,20 +213,18 @@ async def test_a_silent_address_does_not_hold_up_the_next() -> None:
 
 async def test_a_loser_that_connects_after_all_is_closed() -> None:
     opened: list[socket.socket] = []
-    first_is_in = asyncio.Event()
+    together = asyncio.Barrier(2)
 
-    async def both(ip: str, port: int) -> socket.socket:
-        if ip == "127.0.0.2":
-            await first_is_in.wait()
-        sock = await open_socket("127.0.0.1", port)
-        opened.append(sock)
-        first_is_in.set()
-        return sock
+    async def both_at_once(_ip: str, port: int) -> socket.socket:
+        opened.append(await open_socket("127.0.0.1", port))
+        ours = opened[-1]
+        await together.wait()
+        return ours
 
     with ScriptedUpstream([Resolve("dead,good"), GOOD]) as upstream:
-        async with client_of(upstream, dial=both) as asking:
+        async with client_of(upstream, dial=both_at_once) as asking:
             assert await whole(await ask(asking, upstream.url)) == b"good"
-    assert all(sock.fileno() == -1 for sock in opened)
+            assert sorted(sock.fileno() == -1 for sock in opened) == [False, True]
 
 
 async def test_a_refused_connection_names_host_and_port() -> None:

@@ -39,7 +39,7 @@ _RANGES: tuple[tuple[Kind, tuple[str, ...]], ...] = (
     (Kind.PRIVATE, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")),
     (Kind.SHARED, ("100.64.0.0/10",)),
     (Kind.LINK_LOCAL, ("169.254.0.0/16", "fe80::/10")),
-    (Kind.BENCHMARK, ("198.18.0.0/15", "2001:2::/48")),
+    (Kind.BENCHMARK, ("198.18.0.0/15",)),
     (Kind.MULTICAST, ("224.0.0.0/4", "ff00::/8")),
     (Kind.EMBEDDED, ("::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48")),
     (Kind.EMBEDDED, ("2001::/32", "2002::/16")),

@@ -141,6 +141,6 @@ def _ascii_name(host: str) -> str:
         again = encoded.encode("ascii").decode("idna")
     except UnicodeError:
         raise refusal("its host is not a valid name") from None
-    if again != plain or unicodedata.normalize("NFKC", plain) != plain:
+    if again != plain:
         raise refusal("its host is written in letters that stand for others; write it as it is registered (xn--…)")
     return encoded

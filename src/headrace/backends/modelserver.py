@@ -25,6 +25,9 @@ MAX_THREADS = 2  # more gain little for so small a model
 SLOTS = 4  # answers at a time; further ones wait for a slot
 SLOT_TOKENS = 2048  # question and answer together; kept small because its memory is taken at once
 IDLE_SECONDS = 300  # without a question for so long, the model leaves memory; the next one loads it within a second
+REPEAT_PENALTY = 1.05  # without one, a model of this size soon writes the same line for ever
+REPEAT_WINDOW = 512
+REASONING_REPEAT_WINDOW = 64  # short of the examples in the prompt, which are there to be followed
 REASONING_TOKENS = 160  # the backstop where a caller's own grammar replaces ours, which ends a thought sooner
 _ERRORS_ONLY = 1
 
@@ -50,6 +53,8 @@ def parameters(weights: str, key: str, *, reasoning: bool) -> xllamacpp.CommonPa
     params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_Q8_0
     params.cache_ram_mib = 0  # the default keeps old prompts in up to 8 GiB
     params.sleep_idle_seconds = IDLE_SECONDS
+    params.sampling.penalty_repeat = REPEAT_PENALTY
+    params.sampling.penalty_last_n = REPEAT_WINDOW
     if reasoning:
         _think_first(params)
     return params
@@ -74,6 +79,7 @@ def _think_first(params: xllamacpp.CommonParams) -> None:
     user = xllamacpp.common_grammar_type.COMMON_GRAMMAR_TYPE_USER
     params.sampling.grammar = xllamacpp.CommonGrammar(user, (_HERE / "reasoning.gbnf").read_text("utf-8"))
     params.sampling.reasoning_budget_tokens = REASONING_TOKENS
+    params.sampling.penalty_last_n = REASONING_REPEAT_WINDOW
 
 
 def main(argv: list[str]) -> None:

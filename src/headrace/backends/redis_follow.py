@@ -140,13 +140,16 @@ class Followers:
                     await wire.close()
 
     async def _open(self, replica: Replica) -> None:
-        replica.open(await self.find(replica.stream_id))
+        found = await self.find(replica.stream_id)
+        replica.open(found)
         try:
             start = f"({replica.position}"
             page = await self._server.client.xrange(replica.key, start, "+", count=rk.PAGE_BATCHES)
         except FAILURES as error:
             self._server.away.begin(error)
             raise JournalAwayError("The shared journal does not answer now.") from None
+        if not (page or found.running or replica.log.ended):
+            raise UnknownStreamError(replica.stream_id)  # it expired between the two questions
         for entry_id, fields in page:
             for kind, data in fields.items():
                 replica.take(event_number(entry_id), kind, data)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import uvicorn
 
 from headrace.backends.children import die_with_parent
-from headrace.commands.workers import DRAIN_SECONDS
+from headrace.commands.workers import DRAIN_SECONDS, LAST_SECONDS
 
 APPLICATION = "headrace.config.asgi:application"
 READY = b"1"
@@ -29,6 +29,16 @@ class Worker(uvicorn.Server):
         if self.started:
             os.write(self._ready, READY)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Streams under way may end by themselves for a while, new ones are refused; then the rest is told why."""
+        from headrace.common.streams.runtime import close_clients, drain_streams
+        from headrace.config.health import drain
+
+        drain()
+        await drain_streams(DRAIN_SECONDS)
+        await close_clients()
+        await super().shutdown(sockets)
+
 
 def configuration(proxies: str = "") -> uvicorn.Config:
     """`proxies` are the addresses whose X-Forwarded headers are believed; nobody's, when empty."""
@@ -43,7 +53,7 @@ def configuration(proxies: str = "") -> uvicorn.Config:
         proxy_headers=bool(proxies),
         forwarded_allow_ips=proxies,
         server_header=False,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
+        timeout_graceful_shutdown=LAST_SECONDS,
     )
 
 

@@ -17,7 +17,8 @@ READY_SECONDS = 60.0  # importing Django on a cold disk
 STEADY_SECONDS = 30.0  # a worker that lived so long was well: its successor starts at once
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
-END_SECONDS = DRAIN_SECONDS + 5.0
+LAST_SECONDS = 2  # for connections that are still open when every stream has ended
+END_SECONDS = DRAIN_SECONDS + LAST_SECONDS + 5.0
 
 
 class WorkerProcess:

@@ -20,6 +20,8 @@ from headrace.projects.models import Project
 async def start_chat(chat: Chat, project: Project, *, caller: str = "") -> LiveStream:
     """The stream of this chat, not yet asking. RequestError for what can be known to be wrong beforehand."""
     settings, registry = get_settings(), streams()
+    if registry.draining:
+        raise RequestError("this server is about to end; ask again in a moment", code="draining", status=503)
     if len(registry) >= settings.max_streams:
         message = f"this server runs {settings.max_streams} streams (HEADRACE_MAX_STREAMS); try again in a moment"
         raise RequestError(message, code="too_many_streams", status=503)

@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import threading
+from contextlib import suppress
 from weakref import WeakKeyDictionary
 
 from headrace.backends.egress import EgressPolicy
@@ -20,6 +21,8 @@ from headrace.common.streams.sources import Source
 
 logger = logging.getLogger("headrace.upstream")
 
+FAREWELL_SECONDS = 1.0  # for producers to write their last entries once they have been told to end
+DRAIN_STEP = 0.02
 STREAM_ID_BYTES = 18  # 144 random bits: an id is a capability within its project, and must not be guessed
 
 
@@ -29,6 +32,7 @@ class Streams:
     def __init__(self, journal: MemoryJournal | None = None) -> None:
         self.journal = journal or MemoryJournal(replay_seconds=get_settings().replay_seconds)
         self.memory = AdjustmentMemory()
+        self.draining = False
         self._live: dict[str, LiveStream] = {}
         self._lock = threading.Lock()
 
@@ -39,6 +43,10 @@ class Streams:
         with self._lock:
             self._live[stream_id] = stream
         return stream
+
+    def drain(self) -> None:
+        """From now on no new stream is started here: the process is about to end."""
+        self.draining = True
 
     def get(self, stream_id: str) -> LiveStream | None:
         """The stream, if this process produces it now."""
@@ -100,6 +108,23 @@ async def close_clients() -> None:
     """Close the running loop's connections to providers."""
     for client in _clients.pop(asyncio.get_running_loop(), {}).values():
         await client.close()
+
+
+async def drain_streams(seconds: float) -> None:
+    """Let the running streams end by themselves this long, then end the rest with `server_shutdown`."""
+    registry = streams()
+    registry.drain()
+    await _until_none_runs(registry, seconds)
+    for live in registry.all():
+        live.cancel("server_shutdown")
+    await _until_none_runs(registry, FAREWELL_SECONDS)
+
+
+async def _until_none_runs(registry: Streams, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while len(registry):  # noqa: ASYNC110 - once a process; streams end on several loops
+                await asyncio.sleep(DRAIN_STEP)
 
 
 def loop_for(*, wsgi: bool) -> asyncio.AbstractEventLoop:

@@ -1,0 +1,348 @@
+"""The shared journal where it hurts: workers that die or sleep, and a server that is emptied, paused, full or away."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from headrace.backends import redis_keys as rk
+from headrace.backends.journal import UnknownStreamError
+from headrace.backends.log import CursorError
+from headrace.backends.redis_journal import RedisJournal
+from headrace.backends.redis_server import JournalAwayError
+from headrace.stream.events import Entry, Failure, Finish, ReasoningEnd, TextDelta
+from tests.backends.journal_conformance import Numbered, collect, nothing, numbered, there, write
+from tests.backends.redis_servers import RunningServer, redis_binary, valkey_binary
+
+LOST_SECONDS = 10.0  # the contract's: a lost producer is told within this
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(params=["valkey", "redis"])
+def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
+    running = RunningServer(valkey_binary() if request.param == "valkey" else redis_binary())
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def valkey() -> Iterator[RunningServer]:
+    running = RunningServer(valkey_binary())
+    yield running
+    running.close()
+
+
+@asynccontextmanager
+async def workers(url: str, count: int = 2, **options: float) -> AsyncIterator[list[RedisJournal]]:
+    journals = [RedisJournal(url, **options) for _ in range(count)]  # type: ignore[arg-type]
+    for journal in journals:
+        await journal.start()
+    try:
+        yield journals
+    finally:
+        for journal in journals:
+            await journal.close()
+
+
+@asynccontextmanager
+async def producer(url: str, stream_id: str, *args: object) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Another process that produces this stream; it has begun."""
+    words = [str(arg) for arg in (url, stream_id, *args)]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.backends.redis_producer",
+        *words,
+        stdout=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+    )
+    try:
+        assert await said(process) == "started"
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def said(process: asyncio.subprocess.Process) -> str:
+    assert process.stdout is not None
+    async with asyncio.timeout(20):
+        return (await process.stdout.readline()).decode().strip()
+
+
+async def until_total(journal: RedisJournal, stream_id: str, total: int) -> None:
+    async with asyncio.timeout(15):
+        while (await journal.known(stream_id)).total < total:
+            await asyncio.sleep(0.01)
+
+
+async def until_ended(journal: RedisJournal, stream_id: str) -> None:
+    async with asyncio.timeout(15):
+        while not (await journal.known(stream_id)).ended:
+            await asyncio.sleep(0.01)
+
+
+def check_whole(found: Numbered, count: int) -> None:
+    assert [number for number, _ in found] == list(range(1, count + 2))
+    assert [entry for _, entry in found] == [*numbered(1, count), Finish()]
+
+
+def check_lost(found: Numbered, ending: list[type[Entry]]) -> int:
+    """A gapless prefix of what was produced, then this ending; the length of the prefix."""
+    kept = len(found) - len(ending)
+    assert [number for number, _ in found] == list(range(1, len(found) + 1))
+    assert [entry.text for _, entry in found[:kept] if hasattr(entry, "text")][-1] == str(kept)
+    assert [type(entry) for _, entry in found[kept:]] == ending
+    failure = found[-2][1]
+    assert isinstance(failure, Failure)
+    assert failure.code == "producer_lost"
+    return kept
+
+
+async def test_two_processes_and_a_cancel_from_the_other(server: RunningServer) -> None:
+    async with workers(server.url, 1) as [journal], producer(server.url, "s", 100_000, 0.002) as process:
+        reader = asyncio.create_task(collect(journal, "s"))
+        await until_total(journal, "s", 50)
+        known = await journal.known("s")
+        assert known.about["project"] == "p"
+        assert not known.ended
+        begun = time.monotonic()
+        await journal.cancel("s")
+        assert (await said(process)).startswith("cancelled")
+        assert time.monotonic() - begun < 1.0
+        found = await reader
+        assert found[-1][1] == Finish("cancelled")
+        assert [number for number, _ in found] == list(range(1, len(found) + 1))
+        assert [entry for _, entry in found[:-1]] == numbered(1, len(found) - 1)
+        (listed,) = await journal.listing("p")
+        assert (listed.stream_id, listed.total, listed.finish) == ("s", len(found), Finish("cancelled"))
+
+
+async def test_a_killed_producer_is_told_and_everybody_agrees(valkey: RunningServer) -> None:
+    async with workers(valkey.url) as [here, other]:
+        async with producer(valkey.url, "s", 100_000, 0.003, "reasoning") as process:
+            live = asyncio.create_task(collect(here, "s"))
+            ahead = asyncio.create_task(collect(other, "s", 1_000_000))
+            await until_total(here, "s", 60)
+            process.kill()
+            killed = time.monotonic()
+            found = await live
+            assert time.monotonic() - killed < LOST_SECONDS
+        kept = check_lost(found, [ReasoningEnd, Failure, Finish])
+        assert kept >= 60
+        ending = [entry for _, entry in found[kept:]]
+        beyond = await ahead
+        assert [number for number, _ in beyond] == [1_000_001, 1_000_002, 1_000_003]
+        assert [entry for _, entry in beyond] == ending
+        for journal in (here, other):
+            assert await collect(journal, "s") == found
+            assert await collect(journal, "s", kept - 1) == found[kept - 1 :]
+            assert [entry for _, entry in await collect(journal, "s", kept + 1)] == ending
+        assert (await other.known("s")).lost
+
+
+async def test_a_stopped_producer_that_wakes_up_appends_nothing(valkey: RunningServer) -> None:
+    async with (
+        workers(valkey.url, 1) as [journal],
+        producer(valkey.url, "s", 100_000, 0.003) as process,
+    ):
+        live = asyncio.create_task(collect(journal, "s"))
+        await until_total(journal, "s", 30)
+        process.send_signal(signal.SIGSTOP)
+        stopped = time.monotonic()
+        found = await live
+        assert time.monotonic() - stopped < LOST_SECONDS
+        kept = check_lost(found, [Failure, Finish])
+        length = valkey.tell("XLEN", "headrace:log:s")
+        process.send_signal(signal.SIGCONT)
+        assert (await said(process)).startswith("cancelled")
+        assert (await said(process)).startswith("over")
+        await process.wait()
+        assert valkey.tell("XLEN", "headrace:log:s") == length
+        assert await collect(journal, "s") == found
+        assert check_lost(await collect(journal, "s"), [Failure, Finish]) == kept
+
+
+async def test_a_fenced_producer_ends_for_its_own_readers_in_the_same_words(valkey: RunningServer) -> None:
+    """The same as for a process that slept, seen from inside it."""
+    async with workers(valkey.url) as [own, other]:
+        asked = asyncio.Event()
+        async with own.writer("s", on_cancel=asked.set) as writer:
+            local = asyncio.create_task(collect(own, "s"))
+            writer.append(numbered(1, 5))
+            await until_total(other, "s", 5)
+            name = own._link.mirror.worker  # type: ignore[union-attr]
+            valkey.tell("SET", rk.Keys().dead(name), "1")
+            async with asyncio.timeout(5):
+                await asked.wait()
+            writer.append(numbered(6, 3))
+        assert check_lost(await local, [Failure, Finish]) == 5
+        async with own.writer("t", on_cancel=nothing) as writer:  # under a new name
+            writer.append([Finish()])
+        await there(other, "t")
+        assert await collect(other, "t") == [(1, Finish())]
+
+
+async def test_a_server_that_is_emptied_is_filled_again(server: RunningServer, caplog: pytest.LogCaptureFixture) -> None:
+    async with workers(server.url) as [own, other]:
+        own.create("finished")
+        await write(own, "finished", [4, 4])
+        writing = asyncio.create_task(write(own, "s", [1] * 400, pause=0.01))
+        own.create("s")
+        await there(other, "s")
+        readers = [asyncio.create_task(collect(journal, "s")) for journal in (own, other, other)]
+        await until_total(other, "s", 50)
+        server.stop()
+        server.start()
+        await writing
+        for reader in readers:
+            check_whole(await reader, 400)
+        check_whole(await collect(other, "s"), 400)
+        await there(other, "finished")
+        check_whole(await collect(other, "finished"), 8)
+    begun = [record for record in caplog.records if "is away (" in record.message]
+    assert len(begun) == 2, "once for each worker"
+
+
+async def test_a_pause_of_the_server_is_survived(valkey: RunningServer) -> None:
+    """Longer than a lease and shorter than patience: everybody's lease is over at its end, and nobody is lost."""
+    async with workers(valkey.url) as [own, other]:
+        own.create("s")
+        writing = asyncio.create_task(write(own, "s", [1] * 600, pause=0.01))
+        await there(other, "s")
+        readers = [asyncio.create_task(collect(journal, "s")) for journal in (own, other)]
+        await until_total(other, "s", 20)
+        valkey.pause()
+        await asyncio.sleep(rk.LEASE_SECONDS + 0.3)
+        valkey.resume()
+        await writing
+        for reader in readers:
+            check_whole(await reader, 600)
+
+
+async def test_a_server_that_stays_away_ends_readers_elsewhere_and_is_caught_up_with(
+    valkey: RunningServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with workers(valkey.url) as [own, other]:
+        own.create("s")
+        writing = asyncio.create_task(write(own, "s", [1] * 1000, pause=0.01))
+        await there(other, "s")
+        local, remote = (asyncio.create_task(collect(journal, "s")) for journal in (own, other))
+        await until_total(other, "s", 20)
+        valkey.pause()
+        paused = time.monotonic()
+        assert check_lost(await remote, [Failure, Finish]) >= 20
+        assert time.monotonic() - paused < LOST_SECONDS
+        with pytest.raises(JournalAwayError):
+            await collect(other, "s")
+        assert not local.done()
+        valkey.resume()
+        await writing
+        check_whole(await local, 1000)
+        await until_ended(other, "s")
+        check_whole(await collect(other, "s"), 1000)
+    shown = [record.levelno for record in caplog.records if record.name == "headrace.journal"]
+    assert shown.count(logging.ERROR) == 2, "once for each worker"
+
+
+async def test_a_full_server_ends_readers_elsewhere_and_is_caught_up_with(
+    server: RunningServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with workers(server.url) as [own, other]:
+        asyncio.get_running_loop().call_later(8, server.tell, "CONFIG", "SET", "maxmemory", "0")
+        own.create("s")
+        writing = asyncio.create_task(write(own, "s", [1] * 900, pause=0.01))
+        await there(other, "s")
+        local, remote = (asyncio.create_task(collect(journal, "s")) for journal in (own, other))
+        await until_total(other, "s", 20)
+        full = time.monotonic()
+        server.tell("CONFIG", "SET", "maxmemory", "1")
+        check_lost(await remote, [Failure, Finish])
+        assert time.monotonic() - full < LOST_SECONDS
+        await writing
+        check_whole(await local, 900)
+        await until_ended(other, "s")
+        check_whole(await collect(other, "s"), 900)
+    refusals = [record for record in caplog.records if "refuses to be written (" in record.message]
+    assert len(refusals) == 1
+
+
+async def test_a_full_server_drops_the_oldest_finished_streams(valkey: RunningServer) -> None:
+    async with workers(valkey.url) as [own, other]:
+        for name in "ab":
+            own.create(name)
+            await write(own, name, [5])
+            await until_ended(other, name)
+        own.create("s")
+        async with own.writer("s", on_cancel=nothing) as writer:
+            await there(other, "s")
+            valkey.tell("CONFIG", "SET", "maxmemory", "1")
+            writer.append(numbered(1, 3))
+            async with asyncio.timeout(10):
+                while valkey.tell("EXISTS", "headrace:log:a", "headrace:log:b") != b":0\r\n":
+                    await asyncio.sleep(0.02)
+            valkey.tell("CONFIG", "SET", "maxmemory", "0")
+            writer.append([Finish()])
+        await until_ended(other, "s")
+        check_whole(await collect(other, "s"), 3)
+        with pytest.raises(UnknownStreamError):
+            await collect(other, "a")
+
+
+async def test_a_mirror_over_its_bound_says_what_it_no_longer_has(
+    valkey: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rk, "MIRROR_BYTES", 2000)
+    monkeypatch.setattr(rk, "TRIM_BYTES", 500)
+    async with workers(valkey.url) as [own, other]:
+        own.create("s")
+        async with own.writer("s", on_cancel=nothing) as writer:
+            for number in range(1, 101):
+                writer.append([TextDelta(str(number))])
+                await until_total(other, "s", number)
+            writer.append([Finish()])
+        await until_ended(other, "s")
+        oldest = (await other.known("s")).oldest
+        assert 60 < oldest < 90
+        with pytest.raises(CursorError) as caught:
+            await collect(other, "s", oldest - 2)
+        assert caught.value.code == "cursor_expired"
+        assert [number for number, _ in await collect(other, "s", oldest - 1)] == list(range(oldest, 102))
+
+
+async def test_nothing_is_left_when_everybody_has_gone(valkey: RunningServer) -> None:
+    async with workers(valkey.url, replay_seconds=0.2) as [own, other]:
+        for name in "abc":
+            own.create(name, {"project": "p"})
+            reader = asyncio.create_task(write(own, name, [3]))
+            await there(other, name)
+            await reader
+        assert other._link is not None
+        assert len(other._link.followers) == 0
+    async with asyncio.timeout(10):
+        while valkey.tell("KEYS", "headrace:[alrd]*") != b"*0\r\n":
+            await asyncio.sleep(0.02)
+
+
+async def test_a_server_that_was_never_there_does_not_hold_up_a_stream(caplog: pytest.LogCaptureFixture) -> None:
+    async with workers("unix:///nowhere/at/all?password=hunter2", 1) as [journal]:
+        journal.create("s")
+        writing = asyncio.create_task(write(journal, "s", [2] * 20))
+        check_whole(await collect(journal, "s"), 40)
+        await writing
+        with pytest.raises(JournalAwayError):
+            await journal.known("other")
+        assert [known.stream_id for known in await journal.listing("")] == []
+    assert "is away" in caplog.text
+    assert "hunter2" not in caplog.text
