@@ -31,7 +31,7 @@ async def ask(client: HTTPClient, url: str, *, seconds: float = PLENTY, idle: fl
 async def becomes(true: Callable[[], bool], seconds: float = 5) -> None:
     """Waits for what another thread or task is about to do."""
     async with asyncio.timeout(seconds):
-        while not true():  # noqa: ASYNC110 - nobody there has an event of ours to set
+        while not true():
             await asyncio.sleep(0.005)
 
 

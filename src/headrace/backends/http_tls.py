@@ -7,7 +7,7 @@ import ssl
 
 from headrace.errors import UpstreamError
 
-CA_SETTING = "HEADRACE_UPSTREAM_CA"
+CA_SETTING = "HEADRACE_CA_BUNDLE"
 
 _NOT_TLS = (
     "WRONG_VERSION_NUMBER",

@@ -61,7 +61,7 @@ class Settings:
     upstream_proxy: str | None = field(default=None, repr=False)
     """A proxy for calls to providers; `HTTPS_PROXY` is not read. May hold a password, so never in a `repr`."""
     ca_bundle: str | None = None
-    """A file of certificate authorities to trust in place of the system's."""
+    """A file of certificate authorities to trust beside the system's."""
     secret_keys: tuple[str, ...] = field(default=(), repr=False)
     """Fernet keys for stored API keys; the first encrypts, all decrypt. Empty: a key file in the data directory."""
     keepalive_seconds: float = 15.0

@@ -12,12 +12,6 @@ from headrace.llm.schemas import chat_schemas
 
 _PROJECT = {"in": "path", "name": "projectId", "required": True, "schema": {"type": "string"}, "example": "default"}
 _STREAM = {"in": "path", "name": "streamId", "required": True, "schema": {"type": "string"}}
-_KEY = {
-    "in": "header",
-    "name": "Idempotency-Key",
-    "description": "A repeated POST with the same key joins the stream of the first.",
-    "schema": {"type": "string", "pattern": "^[A-Za-z0-9:_-]{1,128}$"},
-}
 _QUESTION = [{"role": "user", "content": "Tell me about rivers"}]
 _EXAMPLES = {
     "local": {"summary": "The local model", "value": {"messages": _QUESTION, "model": {"providerId": "local"}}},
@@ -87,7 +81,7 @@ def _paths() -> dict[str, Any]:
 
 def _chat(name: str, summary: str, description: str, answers: dict[str, Any]) -> dict[str, Any]:
     body = {"schema": _ref("ChatBody"), "examples": _EXAMPLES}
-    operation = _operation(name, summary, [_PROJECT, _KEY], answers)
+    operation = _operation(name, summary, [_PROJECT], answers)
     return operation | {
         "description": description,
         "requestBody": {"required": True, "content": {"application/json": body}},
