@@ -50,18 +50,18 @@ ALL = (
         Behaviour(tokens=260, gap=GAP, delay=DELAY),
         streams=500,
         requests=None,
-        ramp=1.0,
+        ramp=2.0,
         deadline=20.0,
         repeats=2,
         once_for="direct",
     ),
     Workload(
         "memory",
-        Behaviour(tokens=200, gap=GAP, delay=DELAY),
+        Behaviour(tokens=240, gap=GAP, delay=DELAY),
         streams=1000,
         requests=None,
-        ramp=2.0,
-        deadline=18.0,
+        ramp=5.0,
+        deadline=22.0,
         repeats=1,
         fresh=True,
     ),
@@ -72,6 +72,6 @@ def quick(workload: Workload) -> Workload:
     """The same, shorter: good to see a large change, not to publish."""
     behaviour = workload.behaviour
     if behaviour.gap:
-        shorter = replace(behaviour, tokens=80)
-        return replace(workload, behaviour=shorter, deadline=8.0, repeats=1)
+        shorter = replace(behaviour, tokens=100)
+        return replace(workload, behaviour=shorter, ramp=2.0, deadline=10.0, repeats=1)
     return replace(workload, requests=(workload.requests or 0) // 4, repeats=1)

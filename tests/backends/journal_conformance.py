@@ -276,7 +276,7 @@ class JournalConformance:
             await there(pair.reader, "s")
             await writing
             async with asyncio.timeout(DEADLINE):
-                with pytest.raises(UnknownStreamError):
+                with pytest.raises(UnknownStreamError):  # noqa: PT012 - it is asked until it is gone
                     while True:
                         await asyncio.sleep(0.02)
                         await collect(pair.reader, "s")

@@ -1,6 +1,6 @@
 """A worker of its own for the shared journal's tests: produces one stream, and says on standard output what happens.
 
-    python -m tests.backends.redis_producer URL STREAM COUNT PAUSE [reasoning]
+python -m tests.backends.redis_producer URL STREAM COUNT PAUSE [reasoning]
 """
 
 from __future__ import annotations

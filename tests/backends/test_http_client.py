@@ -26,6 +26,7 @@ from headrace.testing import (
     Hold,
     Reset,
     Resolve,
+    Script,
     ScriptedUpstream,
     Secure,
     Send,
@@ -34,6 +35,7 @@ from headrace.testing import (
     response,
     stream_head,
 )
+from headrace.testing.steps import Step
 from tests.backends.asking import KEY, PLENTY, ask, becomes, client_of, post, to_the_end, whole, within
 
 GOOD = Send(response(b"good"))
@@ -181,8 +183,9 @@ async def test_a_released_answer_gives_its_connection_back() -> None:
 
 
 @pytest.mark.parametrize("script", [[Hold()], [Send(chunk(b"x" * 1000), 10**9)]], ids=["silent", "endless"])
-async def test_a_released_answer_that_does_not_end_is_closed(script: list[Hold] | list[Send]) -> None:
-    with ScriptedUpstream([Send(stream_head() + chunk(b"[DONE]")), *script]) as upstream:
+async def test_a_released_answer_that_does_not_end_is_closed(script: Script) -> None:
+    whole_script: Script = [Send(stream_head() + chunk(b"[DONE]")), *script]
+    with ScriptedUpstream(whole_script) as upstream:
         async with client_of(upstream) as client:
             answer = await ask(client, upstream.url)
             await answer.read()
@@ -242,8 +245,9 @@ async def test_cancelled_in_any_phase_it_leaves_nothing(phase: str) -> None:
 
 @pytest.mark.parametrize("secure", [False, True])
 async def test_a_closed_answer_closes_its_connection_at_once(secure: bool) -> None:
-    script = [Send(stream_head() + chunk(b"a")), Hold()]
-    with ScriptedUpstream([Secure(), *script] if secure else script) as upstream:
+    script: list[Step] = [Send(stream_head() + chunk(b"a")), Hold()]
+    settings = [Secure()] if secure else []
+    with ScriptedUpstream([*settings, *script]) as upstream:
         async with client_of(upstream) as client:
             answer = await ask(client, upstream.url)
             assert await answer.read() == b"a"
@@ -305,7 +309,15 @@ async def test_many_abandoned_requests_leave_no_socket() -> None:
 
 
 async def test_the_deadline_holds_until_the_head_and_idle_after_it() -> None:
-    slow = [Sleep(0.2), Send(stream_head()), Sleep(0.5), Send(chunk(b"a")), Sleep(0.5), Send(chunk(b"b")), Hold()]
+    slow: Script = [
+        Sleep(0.2),
+        Send(stream_head()),
+        Sleep(0.5),
+        Send(chunk(b"a")),
+        Sleep(0.5),
+        Send(chunk(b"b")),
+        Hold(),
+    ]
     with ScriptedUpstream(slow) as upstream:
         async with client_of(upstream) as client:
             started = asyncio.get_running_loop().time()

@@ -279,7 +279,7 @@ async def test_an_authority_that_nobody_named_is_not_trusted() -> None:
         async with client_of(upstream, ca_bundle=None) as asking:
             error = await error_of(asking, upstream.url)
     assert error.code == "upstream_tls"
-    assert "HEADRACE_UPSTREAM_CA" in error.message
+    assert "HEADRACE_CA_BUNDLE" in error.message
 
 
 async def test_plain_http_to_a_tls_port_is_told_apart() -> None:

@@ -7,6 +7,7 @@ import socket
 import time
 from base64 import b64encode
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -146,7 +147,7 @@ async def test_its_resolver_answers_by_the_script(answer: str, expected: list[st
 
 def test_the_steps_of_a_corpus_are_these() -> None:
     packed = b64encode(b"ab").decode()
-    raw = [
+    raw: list[list[Any]] = [
         *(["send_b64", packed], ["send_repeat_b64", packed, 3], ["drip_b64", packed, 1, 20], ["every_ms", 500, packed]),
         *(["sleep_ms", 50], ["hold"], ["rst"], ["fin"], ["refuse"], ["blackhole"], ["dns", "dead,good"]),
         ["tls", "self-signed"],

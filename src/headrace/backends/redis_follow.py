@@ -104,8 +104,9 @@ class Followers:
                 self._lose(replica)
 
     async def find(self, stream_id: str) -> Facts:
-        """What the server holds about this stream. Looks twice: a new one may be known to a client a little sooner."""
-        for delay in (rk.LOOK_AGAIN_SECONDS, 0.0):
+        """What the server holds about this stream. Looks again: a new one may be known to a client a little sooner."""
+        for delay in (0.0, *rk.LOOK_AGAIN_SECONDS):
+            await asyncio.sleep(delay)
             try:
                 (found,) = await facts(self._server, self._keys, [stream_id])
             except FAILURES as error:
@@ -113,7 +114,6 @@ class Followers:
                 raise JournalAwayError("The shared journal does not answer now.") from None
             if found is not None:
                 return found
-            await asyncio.sleep(delay)
         raise UnknownStreamError(stream_id)
 
     async def ask(self, worker: str, what: bytes, about: str = "") -> None:

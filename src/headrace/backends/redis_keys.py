@@ -34,7 +34,7 @@ SECOND_LOOK_SECONDS = 1.8  # an expired lease counts only if it is still so: aft
 AWAY_SECONDS = 5.0  # after which readers of other workers' streams are told. With the look before it: below 10
 STALL_SECONDS = 4.0  # a mirror this far behind no longer renews its lease: nobody should wait for it
 BLOCK_SECONDS = 2.0  # of one waiting read
-LOOK_AGAIN_SECONDS = 0.05  # a stream's name may be known to a client before the mirror has it
+LOOK_AGAIN_SECONDS = (0.05, 0.15)  # a stream's name may be known to a client before the mirror has it
 RUNNING_SECONDS = 2 * 3600.0  # keys of a running stream live this long beyond the last refresh
 REFRESH_SECONDS = 900.0
 DEAD_SECONDS = 86_400.0  # longer than any process stays stopped and then goes on
@@ -192,19 +192,21 @@ redis.call('SET', dead, 1, 'PX', ARGV[3])
 return redis.call('SMEMBERS', running)
 """)
 
-# Renews (unless told not to, or fenced), and looks around: fenced?, epoch, others whose lease is over. A server that is
-# full refuses to renew, and still has to answer.
+# Renews (unless told not to, or fenced), and looks around: fenced?, renewed? (-1 where the server is full and refuses,
+# which still has to answer), the epoch, others whose lease is over.
 TICK = Script("""
 local leases, dead, epoch, ended = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local worker, lease, renew = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local fenced = redis.call('EXISTS', dead)
+local renewed = 0
 if renew == '1' and fenced == 0 then
-  redis.pcall('SET', epoch, worker, 'NX')
-  redis.pcall('ZADD', leases, now + lease, worker)
+  redis.pcall('SET', epoch, string.format('%s:%d', worker, now), 'NX')
+  local reply = redis.pcall('ZADD', leases, now + lease, worker)
+  renewed = type(reply) == 'number' and 1 or -1
 end
 redis.call('ZREMRANGEBYSCORE', ended, '-inf', now)
 local over = redis.call('ZRANGEBYSCORE', leases, '-inf', now, 'WITHSCORES', 'LIMIT', 0, 16)
-return {fenced, redis.call('GET', epoch), over}
+return {fenced, renewed, redis.call('GET', epoch), over}
 """)

@@ -50,6 +50,7 @@ class Leases:
         self._heard = self._loop.time()
         self._epoch: bytes | None = None
         self._expired: dict[tuple[str, bytes], float] = {}
+        self._refused_at = -rk.SECOND_LOOK_SECONDS
         self._refresh_at = self._loop.time() + rk.REFRESH_SECONDS
         self._prune_at = self._loop.time() + PRUNE_SECONDS
 
@@ -84,9 +85,12 @@ class Leases:
         keys, worker = self._keys, self._mirror.worker
         names = (keys.leases, keys.dead(worker), keys.epoch, keys.ended)
         renew = "0" if self._mirror.stalled else "1"
-        fenced, epoch, over = await self._server.run(rk.TICK.text, names, worker, int(rk.LEASE_SECONDS * 1000), renew)
+        lease = int(rk.LEASE_SECONDS * 1000)
+        fenced, renewed, epoch, over = await self._server.run(rk.TICK.text, names, worker, lease, renew)
         if fenced:
             self._fenced()
+        if renewed < 0:
+            self._refused_at = self._loop.time()
         if self._epoch not in (None, epoch):
             self._mirror.restart()
             self._followers.restart()
@@ -116,8 +120,14 @@ class Leases:
             self._prune_at = now + PRUNE_SECONDS
 
     async def _end(self, worker: str, score: bytes) -> None:
-        """End a lost worker's streams. Where the server refuses even that, our own readers are told."""
+        """End a lost worker's streams. Where the server refuses even that, our own readers are told.
+
+        A full server lets nobody renew: what it says of others counts only some time after it has taken our own word.
+        """
         keys = self._keys
+        if self._loop.time() - self._refused_at < rk.SECOND_LOOK_SECONDS:
+            self._followers.lose(worker=worker)
+            return
         try:
             names = (keys.leases, keys.dead(worker), keys.running(worker))
             ids = await self._server.run(rk.FENCE.text, names, worker, score, int(rk.DEAD_SECONDS * 1000))

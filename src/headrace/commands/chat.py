@@ -90,7 +90,8 @@ def _print(events: Iterable[ShownEvent], title: str) -> int:
                 status = 1
             case Finish():
                 screen.close()
-                complain(figures(title, event))
+                if event.reason != "error":
+                    complain(figures(title, event))
     return status
 
 
