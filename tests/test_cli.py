@@ -1,4 +1,4 @@
-"""What the `headrace` command decides and shows, without a server: which model is asked, whose key goes where, the screen."""
+"""What the `headrace` command decides and shows: which model is asked, whose key goes where, the screen."""
 
 from __future__ import annotations
 

@@ -171,7 +171,7 @@ async def test_an_unasked_answer_that_nobody_has_looked_at_yet_is_found_in_time(
 
 
 async def test_a_released_answer_gives_its_connection_back() -> None:
-    script = [Send(stream_head() + chunk(b"[DONE]")), Sleep(0.05), Send(chunk(b""))]
+    script: Script = [Send(stream_head() + chunk(b"[DONE]")), Sleep(0.05), Send(chunk(b""))]
     with ScriptedUpstream(script) as upstream:
         async with client_of(upstream) as client:
             for _ in range(3):

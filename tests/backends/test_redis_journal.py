@@ -275,6 +275,7 @@ async def test_a_server_that_stays_away_ends_readers_elsewhere_and_is_caught_up_
     assert shown.count(logging.ERROR) == 2, "once for each worker"
 
 
+@pytest.mark.parametrize("server", ["redis"], indirect=True)
 async def test_a_full_server_ends_readers_elsewhere_and_is_caught_up_with(
     server: RunningServer, hasty: None, caplog: pytest.LogCaptureFixture
 ) -> None:
