@@ -205,3 +205,10 @@ def test_keep_alive_comments_come_before_the_upstream_answers(data_dir: Any) -> 
         arriving = blocks(quick.stream(model_at(f"{upstream.url}/v1")))
         assert [next(arriving) for _ in range(3)] == [": keep-alive"] * 3
         arriving.close()
+
+
+def test_an_unknown_local_model_is_a_bad_request_that_names_the_two(server: LiveServer) -> None:
+    answer = server.stream({"providerId": "local", "modelId": "gpt-9"})
+    body = json.load(answer)
+    assert (answer.status, body["field"]) == (400, "model.modelId")
+    assert "smollm2-reasoning" in body["error"]

