@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import Literal
 from urllib.parse import quote
@@ -17,6 +18,7 @@ from headrace.errors import UpstreamError
 
 MAX_URL = 8192  # what common servers accept as a request line
 MAX_NAME = 253  # RFC 1035, without the trailing dot
+PARSED_URLS = 1024  # the same few endpoints are asked again and again, each twice; refusals are not kept
 DEFAULT_PORTS: dict[str, int] = {"http": 80, "https": 443}
 
 _SHAPE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?]*)(.*)", re.DOTALL)
@@ -56,6 +58,7 @@ def refusal(why: str) -> UpstreamError:
     return UpstreamError("egress_refused", f"this endpoint is refused: {why}")
 
 
+@lru_cache(maxsize=PARSED_URLS)
 def parse_url(url: str) -> Target:
     """One target for one text. Raises UpstreamError(egress_refused) for whatever is not plainly an http(s) URL."""
     _check_characters(url)

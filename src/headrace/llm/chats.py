@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from headrace.backends.egress import EgressPolicy
 from headrace.common.conf import get_settings
 from headrace.common.database import in_database
@@ -51,11 +53,15 @@ async def _found(project: Project, model: ModelRef) -> InlineModel | LocalModel:
     return model
 
 
+@lru_cache(maxsize=4)
+def _policy(allow: tuple[str, ...], local: bool) -> EgressPolicy:
+    return EgressPolicy(allow, local=local)
+
+
 def _check_address(source: HTTPSource) -> None:
     """What the text of an address alone tells is refused before any stream; the rest when it is connected to."""
     settings = get_settings()
-    policy = EgressPolicy(settings.egress_allow, local=settings.local)
     try:
-        policy.check_url(source.base_url)
+        _policy(settings.egress_allow, settings.local).check_url(source.base_url)
     except UpstreamError as error:
         raise RequestError(error.message, field="model.endpoint", code=error.code) from None
