@@ -234,8 +234,11 @@ async def test_a_server_that_is_emptied_is_filled_again(
     assert len(begun) == 2, "once for each worker"
 
 
-async def test_a_pause_of_the_server_is_survived(valkey: RunningServer, hasty: None) -> None:
+async def test_a_pause_of_the_server_is_survived(
+    valkey: RunningServer, hasty: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Longer than a lease and shorter than patience: everybody's lease is over at its end, and nobody is lost."""
+    monkeypatch.setattr(rk, "AWAY_SECONDS", 3 * rk.LEASE_SECONDS)
     async with workers(valkey.url) as [own, other]:
         own.create("s")
         writing = asyncio.create_task(write(own, "s", [1] * 300, pause=0.01))

@@ -9,7 +9,8 @@ from typing import Any
 from headrace.backends import redis_keys as rk
 from headrace.backends.known import Known
 from headrace.backends.redis_mirrored import described, unpack
-from headrace.backends.redis_server import Server
+from headrace.backends.redis_server import Server, raised
+from headrace.backends.redis_wire import command
 from headrace.stream.events import Entry, Finish
 
 
@@ -40,14 +41,11 @@ class Facts:
 
 async def facts(server: Server, keys: rk.Keys, stream_ids: Sequence[str]) -> list[Facts | None]:
     """None for each stream that the server does not know."""
-    commands: list[tuple[Any, ...]] = []
+    commands: list[bytes] = []
     for stream_id in stream_ids:
-        commands.append(("HMGET", keys.about(stream_id), "worker", "state", "about", "oldest", "kept"))
-        commands.append(("XREVRANGE", keys.log(stream_id), "+", "-", "COUNT", 1))
-    answers = await server.pipeline(commands)
-    for answer in answers:
-        if isinstance(answer, Exception):
-            raise answer
+        commands.append(command("HMGET", keys.about(stream_id), "worker", "state", "about", "oldest", "kept"))
+        commands.append(command("XREVRANGE", keys.log(stream_id), "+", "-", "COUNT", 1))
+    answers = raised(await server.ask_all(commands))
     return [
         _facts(stream_id, held, newest)
         for stream_id, held, newest in zip(stream_ids, answers[::2], answers[1::2], strict=True)
@@ -60,8 +58,8 @@ def _facts(stream_id: str, held: Sequence[bytes | None], newest: Sequence[Any]) 
         return None
     top, entries = 0, list[Entry]()
     if newest:
-        number, fields = newest[0]
-        top, entries = event_number(number), unpack(fields.get(rk.DATA) or fields[rk.ENDING])
+        entry_id, (_, data) = newest[0]
+        top, entries = event_number(entry_id), unpack(data)
     return Facts(stream_id, worker.decode(), state, about or b"", int(oldest or 1), int(kept or top), top, entries)
 
 

@@ -14,7 +14,8 @@ from headrace.backends import redis_keys as rk
 from headrace.backends.journal import UnknownStreamError
 from headrace.backends.redis_facts import Facts, event_number, facts
 from headrace.backends.redis_replica import Replica
-from headrace.backends.redis_server import FAILURES, JournalAwayError, Server, Wire, command
+from headrace.backends.redis_server import FAILURES, JournalAwayError, Server, raised
+from headrace.backends.redis_wire import Wire, command
 
 GROUP_SECONDS = 0.00005  # for each stream followed, between two reads: many streams are read in larger pieces
 MAX_GROUP_SECONDS = 0.02
@@ -91,11 +92,11 @@ class Followers:
         if not replicas:
             return
         names = [self._keys.about(replica.stream_id) for replica in replicas]
-        if await self._server.client.exists(*names) == len(names):
+        if await self._server.ask("EXISTS", *names) == len(names):
             for replica in replicas:
                 replica.missing_since = None
             return
-        there = await self._server.pipeline([("EXISTS", name) for name in names])
+        there = await self._server.ask_all([command("EXISTS", name) for name in names])
         now = self._loop.time()
         for replica, found in zip(replicas, there, strict=True):
             since = replica.missing_since if replica.missing_since is not None else now
@@ -119,17 +120,15 @@ class Followers:
     async def ask(self, worker: str, what: bytes, about: str = "") -> None:
         """Leave word for a worker, which may be this one."""
         control = self._keys.control(worker)
-        added = ("XADD", control, "MAXLEN", "~", rk.CONTROL_ENTRIES, "*", what, about)
-        answers = await self._server.pipeline([added, ("PEXPIRE", control, int(rk.CONTROL_SECONDS * 1000))])
-        if isinstance(answers[0], Exception):
-            raise answers[0]
+        added = command("XADD", control, "MAXLEN", "~", rk.CONTROL_ENTRIES, "*", what, about)
+        raised(await self._server.ask_all([added, command("PEXPIRE", control, int(rk.CONTROL_SECONDS * 1000))]))
 
     async def run(self) -> None:
         """Read until cancelled."""
         while True:
             wire: Wire | None = None
             try:
-                wire = await self._server.connect(patience=rk.BLOCK_SECONDS + rk.COMMAND_SECONDS)
+                wire = await self._server.connect()
                 while True:
                     await self._read(wire)
             except FAILURES as error:
@@ -137,22 +136,21 @@ class Followers:
                 await asyncio.sleep(rk.RETRY_SECONDS)
             finally:
                 if wire is not None:
-                    await wire.close()
+                    wire.close()
 
     async def _open(self, replica: Replica) -> None:
         found = await self.find(replica.stream_id)
         replica.open(found)
         try:
             start = f"({replica.position}"
-            page = await self._server.client.xrange(replica.key, start, "+", count=rk.PAGE_BATCHES)
+            page = await self._server.ask("XRANGE", replica.key, start, "+", "COUNT", rk.PAGE_BATCHES)
         except FAILURES as error:
             self._server.away.begin(error)
             raise JournalAwayError("The shared journal does not answer now.") from None
         if not (page or found.running or replica.log.ended):
             raise UnknownStreamError(replica.stream_id)  # it expired between the two questions
-        for entry_id, fields in page:
-            for kind, data in fields.items():
-                replica.take(event_number(entry_id), kind, data)
+        for entry_id, (kind, data) in page:
+            replica.take(event_number(entry_id), kind, data)
         if not replica.log.ended and replica.readers:
             self._filling.setdefault(replica.key, []).append(replica)
             await self._wake()
@@ -169,10 +167,9 @@ class Followers:
         names = [control, *self._filling]
         ids = [self._asked]
         ids += [b"%d-0" % min(replica.position for replica in replicas) for replicas in self._filling.values()]
-        block, count = b"%d" % (rk.BLOCK_SECONDS * 1000), b"%d" % rk.PAGE_BATCHES
-        (answer,) = await wire.exchange([command(b"XREAD", b"COUNT", count, b"BLOCK", block, b"STREAMS", *names, *ids)])
-        if isinstance(answer, Exception):
-            raise answer
+        block = int(rk.BLOCK_SECONDS * 1000)
+        reading = command("XREAD", "COUNT", rk.PAGE_BATCHES, "BLOCK", block, "STREAMS", *names, *ids)
+        (answer,) = raised(await wire.exchange([reading], rk.BLOCK_SECONDS + rk.COMMAND_SECONDS))
         for name, entries in answer or ():
             if name == control:
                 self._answer(entries)

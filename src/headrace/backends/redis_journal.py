@@ -166,11 +166,11 @@ class RedisJournal(MemoryJournal):
 
     async def _listed(self, link: Link, project: str, limit: int) -> list[Known]:
         key = self._keys.project(project)
-        names = [name.decode() for name in await link.server.client.zrevrange(key, 0, limit - 1)]
+        names = [name.decode() for name in await link.server.ask("ZREVRANGE", key, 0, limit - 1)]
         found = await facts(link.server, self._keys, names)
         gone = [name for name, known in zip(names, found, strict=True) if known is None]
         if gone:
-            await link.server.client.zrem(key, *gone)
+            await link.server.ask("ZREM", key, *gone)
         return [known.known() for known in found if known is not None]
 
     @asynccontextmanager

@@ -10,15 +10,14 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 
-from redis.exceptions import ResponseError
-
 from headrace.backends import redis_keys as rk
 from headrace.backends.endings import lost_ending
 from headrace.backends.redis_facts import Facts, facts
 from headrace.backends.redis_follow import Followers
 from headrace.backends.redis_mirror import Mirror
 from headrace.backends.redis_mirrored import pack
-from headrace.backends.redis_server import FAILURES, Server
+from headrace.backends.redis_server import FAILURES, Server, evaluate, raised
+from headrace.backends.redis_wire import ReplyError, command
 
 CHUNK = 64  # streams ended in one go
 PRUNE_SECONDS = 30.0
@@ -77,8 +76,11 @@ class Leases:
     async def leave(self) -> None:
         """End in order: nobody is to wait for this worker."""
         worker = self._mirror.worker
-        await self._server.pipeline(
-            [("ZREM", self._keys.leases, worker), ("UNLINK", self._keys.running(worker), self._keys.control(worker))]
+        await self._server.ask_all(
+            [
+                command("ZREM", self._keys.leases, worker),
+                command("UNLINK", self._keys.running(worker), self._keys.control(worker)),
+            ]
         )
 
     async def _tick(self) -> None:
@@ -86,7 +88,7 @@ class Leases:
         names = (keys.leases, keys.dead(worker), keys.epoch, keys.ended)
         renew = "0" if self._mirror.stalled else "1"
         lease = int(rk.LEASE_SECONDS * 1000)
-        fenced, renewed, epoch, over = await self._server.run(rk.TICK.text, names, worker, lease, renew)
+        fenced, renewed, epoch, over = await self._server.run(rk.TICK, names, worker, lease, renew)
         if fenced:
             self._fenced()
         if renewed < 0:
@@ -130,29 +132,26 @@ class Leases:
             return
         try:
             names = (keys.leases, keys.dead(worker), keys.running(worker))
-            ids = await self._server.run(rk.FENCE.text, names, worker, score, int(rk.DEAD_SECONDS * 1000))
+            ids = await self._server.run(rk.FENCE, names, worker, score, int(rk.DEAD_SECONDS * 1000))
             if ids is None:
                 return
             for at in range(0, len(ids), CHUNK):
                 await self._write_endings(worker, [name.decode() for name in ids[at : at + CHUNK]])
-            await self._server.pipeline([("ZREM", keys.leases, worker), ("UNLINK", keys.running(worker))])
-        except ResponseError:
+            await self._server.ask_all([command("ZREM", keys.leases, worker), command("UNLINK", keys.running(worker))])
+        except ReplyError:
             self._followers.lose(worker=worker)
 
     async def _write_endings(self, worker: str, stream_ids: Sequence[str]) -> None:
         found = await facts(self._server, self._keys, stream_ids)
         commands = [self._ending(worker, known) for known in found if known is not None and known.worker == worker]
-        for answer in await self._server.pipeline(commands):
-            if isinstance(answer, Exception):
-                raise answer
+        raised(await self._server.ask_all(commands))
 
-    def _ending(self, worker: str, known: Facts) -> tuple[str | int | bytes, ...]:
+    def _ending(self, worker: str, known: Facts) -> bytes:
         keys, stream_id = self._keys, known.stream_id
         ending = lost_ending(known.newest[-1] if known.newest else None)
         names = (keys.about(stream_id), keys.log(stream_id), keys.running(worker), keys.ended)
         packed = pack(ending) if ending else b""
-        args = (stream_id, self._replay, known.top, known.top + len(ending), packed)
-        return ("EVAL", rk.LOSE.text, len(names), *names, *args)
+        return evaluate(rk.LOSE, names, stream_id, self._replay, known.top, known.top + len(ending), packed)
 
     async def _refresh(self) -> None:
         """Let the keys of what still runs live on."""
@@ -160,7 +159,7 @@ class Leases:
         running = [mirrored.stream_id for mirrored in self._mirror.streams.values() if not mirrored.done]
         for at in range(0, len(running), CHUNK):
             names = [key(name) for name in running[at : at + CHUNK] for key in (self._keys.about, self._keys.log)]
-            await self._server.pipeline([("PEXPIRE", name, lifetime) for name in names])
+            await self._server.ask_all([command("PEXPIRE", name, lifetime) for name in names])
 
     def _prune(self) -> None:
         """Forget what can no longer be mirrored: its log has expired here."""

@@ -15,7 +15,7 @@ from headrace.backends.redis_follow import Followers
 from headrace.backends.redis_leases import Leases
 from headrace.backends.redis_mirror import Mirror
 from headrace.backends.redis_replica import Replica
-from headrace.backends.redis_server import FAILURES, Server
+from headrace.backends.redis_server import FAILURES, Server, logger
 
 SETTLE_SECONDS = 2.0  # at the end of a process, for what the server has not got yet
 ASK_SECONDS = 5.0  # a thread waits this long for an answer
@@ -93,12 +93,13 @@ class Link:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        with contextlib.suppress(*FAILURES):
-            await self.server.close()
+        self.server.close()
 
     def _start(self) -> None:
         parts: tuple[Any, ...] = (self.mirror, self.followers, self.leases)
         self._tasks = [self.loop.create_task(part.run(), context=Context()) for part in parts]
+        for task in self._tasks:
+            task.add_done_callback(_report)
 
     def _fenced(self) -> None:
         name = _new_name()
@@ -109,6 +110,12 @@ class Link:
 
 async def _called(call: Callable[[], Awaitable[T]]) -> T:
     return await call()
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    """None of them ends by itself."""
+    if not task.cancelled() and task.exception() is not None:
+        logger.error("the shared journal is given up on this worker", exc_info=task.exception())
 
 
 def _new_name() -> str:

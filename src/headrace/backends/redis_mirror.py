@@ -10,8 +10,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from redis.exceptions import ResponseError
-
 from headrace.backends import redis_keys as rk
 from headrace.backends.log import Log
 from headrace.backends.redis_mirrored import (
@@ -23,7 +21,8 @@ from headrace.backends.redis_mirrored import (
     pack,
     trim_command,
 )
-from headrace.backends.redis_server import FAILURES, Server, Trouble, Wire
+from headrace.backends.redis_server import FAILURES, Server, Trouble, raised
+from headrace.backends.redis_wire import ReplyError, Wire, command
 
 
 class FullError(Exception):
@@ -70,7 +69,7 @@ class Mirror:
 
     def add(self, stream_id: str, log: Log) -> Mirrored:
         """Mirror this log from its first entry on, until its end."""
-        mirrored = Mirrored(stream_id, log, self._keys.log(stream_id).encode(), self._mark)
+        mirrored = Mirrored(stream_id, log, self._keys.log(stream_id), self._mark)
         self.streams[stream_id] = mirrored
         log.waiters.add(mirrored)
         self._mark(mirrored)
@@ -111,7 +110,7 @@ class Mirror:
                     self._failing = True
                     await asyncio.sleep(rk.RETRY_SECONDS)
         finally:
-            await self._disconnect()
+            self._disconnect()
 
     def _mark(self, mirrored: Mirrored) -> None:
         if asyncio._get_running_loop() is not self._loop:
@@ -141,8 +140,8 @@ class Mirror:
             return False
         except FAILURES as error:
             self._again(picked)
-            (self._refused if isinstance(error, ResponseError) else self._server.away).begin(error)
-            await self._disconnect()
+            (self._refused if isinstance(error, ReplyError) else self._server.away).begin(error)
+            self._disconnect()
             return False
         self._refused.end()
         self._behind_since = self._loop.time()
@@ -164,13 +163,13 @@ class Mirror:
         for mirrored in picked:
             self._mark(mirrored)
 
-    async def _disconnect(self) -> None:
+    def _disconnect(self) -> None:
         """After this nobody knows what got through: every stream is taken up again with what is there."""
         wire, self._wire = self._wire, None
         for mirrored in self.streams.values():
             mirrored.opened = mirrored.opened and mirrored.done
         if wire is not None:
-            await wire.close()
+            wire.close()
 
     async def _flush(self, wire: Wire, picked: Sequence[Mirrored]) -> None:
         await self._open(wire, [mirrored for mirrored in picked if not mirrored.opened])
@@ -179,7 +178,7 @@ class Mirror:
         ending = [mirrored for mirrored in picked if mirrored.ending and not mirrored.done]
         after += [end_command(self._keys, self.worker, mirrored.stream_id, self._replay) for mirrored in ending]
         if after:
-            _raise_refusal(await wire.exchange(after))
+            await self._exchange(wire, after)
         for mirrored in ending:
             mirrored.done = True
             self._dirty.pop(mirrored.stream_id, None)
@@ -187,8 +186,8 @@ class Mirror:
     async def _open(self, wire: Wire, streams: Sequence[Mirrored]) -> None:
         if not streams:
             return
-        answers = await wire.exchange([open_command(self._keys, self.worker, mirrored) for mirrored in streams])
-        _raise_refusal(answers)
+        opening = [open_command(self._keys, self.worker, mirrored) for mirrored in streams]
+        answers = await self._exchange(wire, opening)
         if rk.FENCED in answers:
             self._fenced()
             return
@@ -216,11 +215,22 @@ class Mirror:
         return sent
 
     async def _append(self, wire: Wire, sent: Sequence[Sending]) -> Any:
-        (answer,) = await wire.exchange([append_command(self._keys, self.worker, sent)])
-        if isinstance(answer, Exception) and type(answer).__name__ == "NoScriptError":
-            (answer,) = await wire.exchange([append_command(self._keys, self.worker, sent, by_text=True)])
-        _raise_refusal([answer])
+        try:
+            (answer,) = await self._exchange(wire, [append_command(self._keys, self.worker, sent)])
+        except ReplyError as refusal:
+            if not str(refusal).startswith("NOSCRIPT"):
+                raise
+            (answer,) = await self._exchange(wire, [append_command(self._keys, self.worker, sent, by_text=True)])
         return answer
+
+    async def _exchange(self, wire: Wire, commands: Sequence[bytes]) -> list[Any]:
+        """The answers; raises `FullError` and what is in `FAILURES`."""
+        try:
+            return raised(await wire.exchange(commands, rk.COMMAND_SECONDS))
+        except ReplyError as refusal:
+            if "OOM" in str(refusal):
+                raise FullError("out of memory") from None
+            raise
 
     def _acknowledge(self, sent: Sequence[Sending], answer: Any) -> list[bytes]:
         """Move on in what got through; the commands that trim it. Raises `FullError` when it was room that lacked."""
@@ -244,22 +254,14 @@ class Mirror:
     async def _relieve(self) -> None:
         """Make room: of all workers' finished streams the oldest go, as in a full memory journal."""
         try:
-            ids = await self._server.client.zrange(self._keys.ended, 0, rk.RELIEVED_STREAMS - 1)
+            ids = await self._server.ask("ZRANGE", self._keys.ended, 0, rk.RELIEVED_STREAMS - 1)
             if ids:
                 names = [stream_id.decode() for stream_id in ids]
                 keys = [key(name) for name in names for key in (self._keys.about, self._keys.log)]
-                await self._server.pipeline([("UNLINK", *keys), ("ZREM", self._keys.ended, *ids)])
+                await self._server.ask_all([command("UNLINK", *keys), command("ZREM", self._keys.ended, *ids)])
         except FAILURES as error:
             self._server.away.begin(error)
 
     def _give_up(self, mirrored: Mirrored) -> None:
         mirrored.fence()
         self._dirty.pop(mirrored.stream_id, None)
-
-
-def _raise_refusal(answers: Sequence[Any]) -> None:
-    for answer in answers:
-        if isinstance(answer, Exception):
-            if type(answer).__name__ == "OutOfMemoryError" or "OOM" in str(answer):
-                raise FullError("out of memory")
-            raise answer

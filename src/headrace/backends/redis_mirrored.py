@@ -10,7 +10,8 @@ import msgspec
 from headrace.backends import redis_keys as rk
 from headrace.backends.endings import last_entry, lost_ending
 from headrace.backends.log import Batch, Log
-from headrace.backends.redis_server import bulk, command
+from headrace.backends.redis_server import evaluate
+from headrace.backends.redis_wire import bulk
 from headrace.stream.events import Entry
 
 pack = msgspec.msgpack.Encoder().encode
@@ -36,7 +37,7 @@ class Mirrored:
         "stream_id",
     )
 
-    def __init__(self, stream_id: str, log: Log, key: bytes, mark: Callable[[Mirrored], None]) -> None:
+    def __init__(self, stream_id: str, log: Log, key: str, mark: Callable[[Mirrored], None]) -> None:
         self.stream_id = stream_id
         self.log = log
         self.key = bulk(key)
@@ -109,8 +110,8 @@ def append_command(keys: rk.Keys, worker: str, sent: Sequence[Sending], *, by_te
     """All of these in one script call. `by_text`: to a server that does not know the script yet."""
     count = len(sent) + 1
     parts = [b"*%d\r\n" % (3 * count + 1)]
-    parts += (bulk(b"EVAL"), bulk(rk.APPEND.text.encode())) if by_text else (bulk(b"EVALSHA"), bulk(rk.APPEND.sha))
-    parts += (bulk(b"%d" % count), bulk(keys.dead(worker).encode()))
+    parts += (bulk("EVAL"), bulk(rk.APPEND.text)) if by_text else (bulk("EVALSHA"), bulk(rk.APPEND.sha))
+    parts += (bulk(count), bulk(keys.dead(worker)))
     parts += [mirrored.key for mirrored, _, _ in sent]
     for _, batch, data in sent:
         number = b"%d" % batch.last
@@ -131,29 +132,25 @@ def open_command(keys: rk.Keys, worker: str, mirrored: Mirrored) -> bytes:
     args = (
         worker,
         stream_id,
-        _describe(about).decode(),
+        _describe(about),
         str(about.get("created") or 0),
-        str(int(rk.RUNNING_SECONDS * 1000)),
-        str(rk.LISTED_STREAMS) if project else "",
-        str(int(rk.PROJECT_SECONDS * 1000)),
+        int(rk.RUNNING_SECONDS * 1000),
+        rk.LISTED_STREAMS if project else "",
+        int(rk.PROJECT_SECONDS * 1000),
     )
-    return _evaluate(rk.OPEN, names, args)
+    return evaluate(rk.OPEN, names, *args)
 
 
 def end_command(keys: rk.Keys, worker: str, stream_id: str, replay_seconds: float) -> bytes:
     names = (keys.about(stream_id), keys.log(stream_id), keys.running(worker), keys.ended)
-    return _evaluate(rk.END, names, (worker, stream_id, str(int(replay_seconds * 1000))))
+    return evaluate(rk.END, names, worker, stream_id, int(replay_seconds * 1000))
 
 
 def trim_command(keys: rk.Keys, stream_id: str, number: int) -> bytes:
     """Drop everything up to this event, and say so."""
-    return _evaluate(rk.TRIM, (keys.about(stream_id), keys.log(stream_id)), (str(number),))
+    return evaluate(rk.TRIM, (keys.about(stream_id), keys.log(stream_id)), number)
 
 
 def described(data: bytes | None) -> Mapping[str, Any]:
     """What a stream was created with, as the worker that opened it wrote it."""
     return msgspec.json.decode(data, type=dict[str, Any]) if data else {}
-
-
-def _evaluate(script: rk.Script, keys: Sequence[str], args: Sequence[str]) -> bytes:
-    return command(b"EVAL", script.text.encode(), b"%d" % len(keys), *(part.encode() for part in (*keys, *args)))
