@@ -38,11 +38,21 @@ def _missing(command: str) -> Path:
     pytest.skip(f"a server is missing: {command}")
 
 
-class RunningServer:
-    """A server of our own on a unix socket. It can be stopped, paused, and started again without its data."""
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
-    def __init__(self, binary: Path, *options: str) -> None:
+
+class RunningServer:
+    """A server of our own on a unix socket, and on a port of the loopback if wanted.
+
+    It can be stopped, paused, and started again without its data.
+    """
+
+    def __init__(self, binary: Path, *options: str, tcp: bool = False) -> None:
         self._binary = binary
+        self._port = _free_port() if tcp else 0
         self._options = options
         self._folder = Path(tempfile.mkdtemp(prefix="headrace-test-", dir="/tmp"))
         self._process: subprocess.Popen[bytes] | None = None
@@ -50,10 +60,11 @@ class RunningServer:
 
     @property
     def url(self) -> str:
-        return f"unix://{self._folder}/s"
+        return f"redis://127.0.0.1:{self._port}" if self._port else f"unix://{self._folder}/s"
 
     def start(self) -> None:
-        options = ["--port", "0", "--unixsocket", f"{self._folder}/s", "--save", "", "--dir", str(self._folder)]
+        options = ["--port", str(self._port), "--bind", "127.0.0.1", "--unixsocket", f"{self._folder}/s"]
+        options += ["--save", "", "--dir", str(self._folder)]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen([self._binary, *options, *self._options], stdout=log, stderr=log)
         deadline = time.monotonic() + DEADLINE

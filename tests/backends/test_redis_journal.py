@@ -165,7 +165,9 @@ async def killed(valkey: RunningServer) -> None:
             assert await collect(journal, "s") == found
             assert await collect(journal, "s", kept - 1) == found[kept - 1 :]
             assert [entry for _, entry in await collect(journal, "s", kept + 1)] == ending
-        assert (await other.known("s")).lost
+        known = await other.known("s")
+        assert known.lost
+        assert known.check(kept + 50) == kept + 50
 
 
 async def stopped(valkey: RunningServer) -> None:
@@ -343,6 +345,34 @@ async def test_a_mirror_over_its_bound_says_what_it_no_longer_has(
             await collect(other, "s", oldest - 2)
         assert caught.value.code == "cursor_expired"
         assert [number for number, _ in await collect(other, "s", oldest - 1)] == list(range(oldest, 62))
+
+
+async def test_a_thread_without_any_event_loop_is_served(valkey: RunningServer) -> None:
+    """As under WSGI: nothing was started."""
+    async with workers(valkey.url, 1) as [own]:
+        own.create("s")
+        writing = asyncio.create_task(write(own, "s", [2] * 50, pause=0.005))
+        await there(own, "s")
+        reader = RedisJournal(valkey.url)
+        found = await asyncio.to_thread(
+            lambda: [entry for batch in reader.read_blocking("s") for entry in batch.entries]
+        )
+        assert found == [*numbered(1, 100), Finish()]
+        await writing
+        await reader.close()
+
+
+async def test_a_claim_is_held_by_one_worker_until_it_is_released(server: RunningServer) -> None:
+    async with workers(server.url) as journals:
+        held = await asyncio.gather(*(journal.claim("key", f"{n}", 60) for n, journal in enumerate(journals * 5)))
+        assert len(set(held)) == 1
+        await journals[0].release("key", "somebody else's")
+        assert await journals[1].claim("key", "late", 60) == held[0]
+        await journals[1].release("key", held[0])
+        assert await journals[0].claim("key", "next", 0.05) == "next"
+        async with asyncio.timeout(5):
+            while await journals[1].claim("key", "after", 60) != "after":
+                await asyncio.sleep(0.01)
 
 
 async def test_nothing_is_left_when_everybody_has_gone(valkey: RunningServer) -> None:

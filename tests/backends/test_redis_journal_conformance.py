@@ -17,7 +17,7 @@ from tests.backends.redis_servers import RunningServer, redis_binary, valkey_bin
 
 @pytest.fixture(scope="module")
 def redis_url() -> Iterator[str]:
-    server = RunningServer(redis_binary())
+    server = RunningServer(redis_binary(), tcp=True)
     yield server.url
     server.close()
 

@@ -1,17 +1,10 @@
-"""How a log ends whose producer cannot end it, and what its last entry is. Brackets stay balanced even then."""
+"""How a log ends whose producer cannot end it. Brackets stay balanced even then."""
 
 from __future__ import annotations
 
-from headrace.backends.log import Log
 from headrace.stream.events import Entry, Failure, Finish, ReasoningDelta, ReasoningEnd, ReasoningStart
 
 LOST = "The worker that produced this stream was lost; what had arrived is kept. Ask again."
-
-
-def last_entry(log: Log) -> Entry | None:
-    """The newest entry, None in an empty log."""
-    batch = log.after(log.total - 1) if log.total else None
-    return batch.entries[-1] if batch is not None else None
 
 
 def lost_ending(last: Entry | None, message: str = LOST) -> list[Entry]:

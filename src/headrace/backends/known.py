@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from headrace.backends.endings import last_entry
 from headrace.backends.log import CursorError, Log
 from headrace.stream.events import Finish
 
@@ -37,5 +36,5 @@ class Known:
 
 def known_here(stream_id: str, log: Log) -> Known:
     """The same of a log in this process."""
-    last = last_entry(log)
+    last = log.last_entry
     return Known(stream_id, log.about, log.total, log.ended, last if type(last) is Finish else None)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from headrace.backends import redis_keys as rk
 from headrace.backends.known import Known
@@ -59,7 +62,11 @@ def _facts(stream_id: str, held: Sequence[bytes | None], newest: Sequence[Any]) 
     top, entries = 0, list[Entry]()
     if newest:
         entry_id, (_, data) = newest[0]
-        top, entries = event_number(entry_id), unpack(data)
+        top = event_number(entry_id)
+        with suppress(
+            msgspec.DecodeError, msgspec.ValidationError
+        ):  # another version's: its number is known all the same
+            entries = unpack(data)
     return Facts(stream_id, worker.decode(), state, about or b"", int(oldest or 1), int(kept or top), top, entries)
 
 

@@ -10,6 +10,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 
 from headrace.backends import redis_keys as rk
 from headrace.backends.journal import EMPTY, IDLE_SECONDS, JOURNAL_BYTES, REPLAY_SECONDS, MemoryJournal
@@ -139,6 +140,15 @@ class RedisJournal(MemoryJournal):
         if on_cancel is not None:
             on_cancel()
 
+    async def claim(self, name: str, value: str, seconds: float) -> str:
+        """What is claimed under this name, on all workers: this value, if none was. Raises `JournalAwayError`."""
+        taken = await self._ask("SET", self._keys.claim(name), value, "NX", "GET", "PX", int(seconds * 1000))
+        return value if taken is None else str(taken, "utf-8")
+
+    async def release(self, name: str, value: str) -> None:
+        """Give a name free that was claimed with this value; harmless where it is another's."""
+        await self._ask("EVAL", rk.RELEASE.text, 1, self._keys.claim(name), value)
+
     def holds(self, stream_id: str) -> bool:
         """Whether this process has the stream's own log, unexpired."""
         expiry = self._finished.get(stream_id)
@@ -163,6 +173,14 @@ class RedisJournal(MemoryJournal):
             except FAILURES as error:
                 link.server.away.begin(error)
                 raise JournalAwayError("The shared journal does not take requests now.") from None
+
+    async def _ask(self, *parts: str | int) -> Any:
+        link = self._tie()
+        try:
+            return await link.ask(lambda: link.server.ask(*parts))
+        except FAILURES as error:
+            link.server.away.begin(error)
+            raise JournalAwayError("The shared journal does not answer now.") from None
 
     async def _listed(self, link: Link, project: str, limit: int) -> list[Known]:
         key = self._keys.project(project)

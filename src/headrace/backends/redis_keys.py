@@ -10,6 +10,7 @@
     leases            zset      worker → when its lease ends, in the server's milliseconds
     ended             zset      stream → when it expires: the oldest go first where the server is full
     project:<name>    zset      stream → when it was created
+    claim:<name>      string    what was claimed under this name, until it expires
     epoch             string    lost with the data: tells a server that was emptied from one that was away
 
 A lease belongs to a worker, not to a stream: streams die with their worker, and one renewal serves them all.
@@ -75,6 +76,9 @@ class Keys:
 
     def project(self, name: str) -> str:
         return f"{self.prefix}project:{name}"
+
+    def claim(self, name: str) -> str:
+        return f"{self.prefix}claim:{name}"
 
     @property
     def leases(self) -> str:
@@ -190,6 +194,12 @@ local leases, dead, running = KEYS[1], KEYS[2], KEYS[3]
 if redis.call('ZSCORE', leases, ARGV[1]) ~= ARGV[2] then return false end
 redis.call('SET', dead, 1, 'PX', ARGV[3])
 return redis.call('SMEMBERS', running)
+""")
+
+# Gives a name free, unless somebody else holds it by now.
+RELEASE = Script("""
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
 """)
 
 # Renews (unless told not to, or fenced), and looks around: fenced?, renewed? (-1 where the server is full and refuses,

@@ -23,6 +23,7 @@ from headrace.backends.redis_mirrored import (
 )
 from headrace.backends.redis_server import FAILURES, Server, Trouble, raised
 from headrace.backends.redis_wire import ReplyError, Wire, command
+from headrace.stream.events import Finish
 
 
 class FullError(Exception):
@@ -204,12 +205,14 @@ class Mirror:
         for mirrored in picked:
             if mirrored.done or mirrored.ending:
                 continue
-            batch = mirrored.log.after(mirrored.acked) if size < rk.FLUSH_BYTES else None
+            log, last = mirrored.log, mirrored.acked
+            batch = log.after(last) if size < rk.FLUSH_BYTES else None
             if batch is not None:
-                data = pack(batch.entries)
+                entries = batch.entries
+                data, last = pack(entries), batch.first + len(entries) - 1
                 size += len(data)
-                sent.append((mirrored, batch, data))
-            if mirrored.log.total > (batch.last if batch is not None else mirrored.acked):
+                sent.append((mirrored, last, type(entries[-1]) is Finish, data))
+            if log.total > last:
                 self._mark(mirrored)
                 self._next = 0.0
         return sent
@@ -239,13 +242,11 @@ class Mirror:
             return []
         failed: dict[int, bytes] = dict(zip(answer[::2], answer[1::2], strict=True))
         trims: list[bytes] = []
-        for at, (mirrored, batch, data) in enumerate(sent):
-            why = failed.get(at)
-            if why is not None:
+        for at, (mirrored, last, ended, data) in enumerate(sent):
+            if failed and (why := failed.get(at)) is not None:
                 mirrored.opened = b"OOM" in why
                 self._mark(mirrored)
-                continue
-            if trim := mirrored.count(batch, len(data)):
+            elif trim := mirrored.count(last, ended, len(data)):
                 trims.append(trim_command(self._keys, mirrored.stream_id, trim))
         if any(b"OOM" in why for why in failed.values()):
             raise FullError("out of memory")

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from headrace.backends import redis_keys as rk
-from headrace.backends.endings import last_entry, lost_ending
-from headrace.backends.log import Batch, Log
+from headrace.backends.endings import lost_ending
+from headrace.backends.log import Log
 from headrace.backends.redis_server import evaluate
 from headrace.backends.redis_wire import bulk
 from headrace.stream.events import Entry
@@ -32,6 +32,7 @@ class Mirrored:
         "key",
         "log",
         "marks",
+        "next_mark",
         "opened",
         "sent",
         "stream_id",
@@ -48,7 +49,8 @@ class Mirrored:
         self.done = False
         self.fenced = False
         self.sent = 0
-        self.marks: list[tuple[int, int]] = []
+        self.marks: list[tuple[int, int]] = []  # now and then: the number and the bytes sent by then
+        self.next_mark = rk.TRIM_BYTES
         self._mark = mark
 
     def append(self, entries: Sequence[Entry]) -> None:
@@ -77,7 +79,7 @@ class Mirrored:
     def fence(self) -> None:
         """Somebody has declared this producer lost, and told the readers. It ends here too, in the same words."""
         self.fenced = self.done = True
-        ending = lost_ending(last_entry(self.log))
+        ending = lost_ending(self.log.last_entry)
         if ending and not self.log.ended:
             self.log.append(ending)
         if self.log.on_cancel is not None:
@@ -88,22 +90,25 @@ class Mirrored:
         self.opened = self.ending = self.done = False
         self.acked = self.sent = 0
         self.marks.clear()
+        self.next_mark = rk.TRIM_BYTES
 
-    def count(self, batch: Batch, size: int) -> int:
+    def count(self, last: int, ended: bool, size: int) -> int:
         """Take note of what the server has taken; the number up to which it must now be trimmed, or 0."""
-        self.acked = batch.last
-        self.ending = batch.ended
+        self.acked = last
+        self.ending = ended
         self.sent += size + rk.BATCH_BYTES
-        if not self.marks or self.sent - self.marks[-1][1] >= rk.TRIM_BYTES:
-            self.marks.append((batch.last, self.sent))
+        if self.sent < self.next_mark:
+            return 0
+        self.next_mark = self.sent + rk.TRIM_BYTES
+        self.marks.append((last, self.sent))
         trim = 0
         while self.sent - self.marks[0][1] > rk.MIRROR_BYTES:
             trim = self.marks.pop(0)[0]
         return trim
 
 
-Sending = tuple[Mirrored, Batch, bytes]
-"""A log, what it has to tell, and that packed."""
+Sending = tuple[Mirrored, int, bool, bytes]
+"""A log, the number of the last event to send, whether it is the end, and the events packed."""
 
 
 def append_command(keys: rk.Keys, worker: str, sent: Sequence[Sending], *, by_text: bool = False) -> bytes:
@@ -112,9 +117,9 @@ def append_command(keys: rk.Keys, worker: str, sent: Sequence[Sending], *, by_te
     parts = [b"*%d\r\n" % (3 * count + 1)]
     parts += (bulk("EVAL"), bulk(rk.APPEND.text)) if by_text else (bulk("EVALSHA"), bulk(rk.APPEND.sha))
     parts += (bulk(count), bulk(keys.dead(worker)))
-    parts += [mirrored.key for mirrored, _, _ in sent]
-    for _, batch, data in sent:
-        number = b"%d" % batch.last
+    parts += [mirrored.key for mirrored, _, _, _ in sent]
+    for _, last, _, data in sent:
+        number = b"%d" % last
         parts.append(b"$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(number), number, len(data), data))
     return b"".join(parts)
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import msgspec
 
 from headrace.backends import redis_keys as rk
-from headrace.backends.endings import LOST, last_entry, lost_ending
+from headrace.backends.endings import LOST, lost_ending
 from headrace.backends.log import Batch, CursorError, Follower, Log
 from headrace.backends.redis_facts import Facts
 from headrace.backends.redis_mirrored import unpack
@@ -68,6 +68,7 @@ class Replica:
         self.position = start
         self.readers = 0
         self.missing_since: float | None = None
+        self._before: Entry | None = None
         self.opening: asyncio.Future[None] | None = None
 
     def open(self, facts: Facts) -> None:
@@ -82,6 +83,7 @@ class Replica:
         self.log.ended = known.ended and not known.lost and self.start == known.total
         self.worker = facts.worker
         self.position = min(self.start, facts.kept)
+        self._before = facts.newest[-1] if facts.newest else None
 
     def check(self, after: int) -> None:
         """Raises `CursorError` where this cursor cannot be served."""
@@ -109,4 +111,4 @@ class Replica:
 
     def lose(self, message: str = LOST) -> None:
         """Tell this worker's readers that nothing more will come."""
-        self.log.lose(lost_ending(last_entry(self.log) if self.log.total > self.start else None, message))
+        self.log.lose(lost_ending(self.log.last_entry or self._before, message))
