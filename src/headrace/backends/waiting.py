@@ -24,10 +24,11 @@ class TaskWaiter:
     One timer for each reader, re-armed only when it fires: arming one for every event costs more than the event.
     """
 
-    __slots__ = ("_future", "_idle", "_loop", "_silent_since", "_timer", "_woken")
+    __slots__ = ("_future", "_idle", "_loop", "_silent_since", "_thread", "_timer", "_woken")
 
     def __init__(self, idle: float) -> None:
         self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
         self._idle = idle
         self._future: asyncio.Future[bool] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -35,7 +36,7 @@ class TaskWaiter:
         self._woken = False
 
     def wake(self) -> None:
-        if asyncio._get_running_loop() is self._loop:
+        if threading.get_ident() == self._thread:  # asking asyncio which loop runs is a system call, for each event
             self._resolve()
         elif not self._loop.is_closed():
             try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
 from typing import Any
 
 from django.http import HttpRequest, StreamingHttpResponse
@@ -49,13 +49,13 @@ class EventStreamResponse(StreamingHttpResponse):
         source = self._source
         return map(self.make_bytes, source if isinstance(source, Iterable) else blocking(source))
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
+    def __aiter__(self) -> AsyncGenerator[bytes, None]:
         source = self._source
         if isinstance(source, SSEStream | CompressedStream):
             return aiter(source)  # bytes already: one layer less for each event
         return self._converted(source if isinstance(source, AsyncIterable) else threaded(source))
 
-    async def _converted(self, source: AsyncIterable[bytes | str]) -> AsyncIterator[bytes]:
+    async def _converted(self, source: AsyncIterable[bytes | str]) -> AsyncGenerator[bytes, None]:
         iterator = aiter(source)
         try:
             async for part in iterator:
