@@ -18,7 +18,7 @@ from headrace.backends.waiting import Waiter
 from headrace.errors import HeadraceError
 from headrace.stream.events import Entry, Failure, Finish
 
-RECENT_ENTRIES = 128  # kept unpacked, with their encodings, for readers that follow live
+RECENT_ENTRIES = 32  # kept unpacked for readers that follow live: unpacked, an entry takes ten times its text
 LOG_BYTES = 64 * 1024 * 1024  # of one stream, packed; over it the oldest entries go, and their cursors expire
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -56,6 +56,10 @@ class Batch:
     @property
     def ended(self) -> bool:
         return bool(self.entries) and type(self.entries[-1]) is Finish
+
+    def forget_encodings(self) -> None:
+        """A newer batch has come: whoever has not read this one will be given both as one."""
+        self._encodings = None
 
     def encoded(self, face: Face) -> bytes:
         """These entries as this face shows them."""
@@ -160,6 +164,8 @@ class Log:
         with self._lock:
             if self.ended:
                 raise ValueError("the log has ended: nothing may follow its Finish")
+            if self._recent:
+                self._recent[-1].forget_encodings()
             self._recent.append(Batch(self._total + 1, entries))
             self._total += len(entries)
             self._recent_entries += len(entries)

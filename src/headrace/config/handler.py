@@ -56,9 +56,7 @@ class StreamHandler(ASGIHandler):
         if not isinstance(response, EventStreamResponse):
             await super().send_response(response, send)
             return
-        fields = [*response.items(), *(("Set-Cookie", cookie.OutputString()) for cookie in response.cookies.values())]
-        head = [(name.encode("ascii"), value.encode("latin-1")) for name, value in fields]
-        await send({"type": "http.response.start", "status": response.status_code, "headers": head})
+        await send({"type": "http.response.start", "status": response.status_code, "headers": _head(response)})
         async with aclosing(aiter(response)) as batches:
             async for batch in batches:
                 await send({"type": "http.response.body", "body": batch, "more_body": True})
@@ -86,3 +84,8 @@ class StreamHandler(ASGIHandler):
     async def _left(self, receive: Receive) -> None:
         with suppress(RequestAborted):
             await self.listen_for_disconnect(receive)
+
+
+def _head(response: HttpResponseBase) -> list[tuple[bytes, bytes]]:
+    fields = [*response.items(), *(("Set-Cookie", cookie.OutputString()) for cookie in response.cookies.values())]
+    return [(name.encode("ascii"), value.encode("latin-1")) for name, value in fields]
