@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     _serve_arguments(commands.add_parser("serve", help="run the server", description="Run the server."))
     chat = commands.add_parser("chat", help="ask a model", description="Ask a model in the terminal.", epilog=KEYS)
     _chat_arguments(chat)
+    _backup_arguments(commands)
     version = commands.add_parser("version", help="say which version this is")
     version.set_defaults(command=_version)
     return parser
@@ -64,6 +65,18 @@ def _chat_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_chat)
 
 
+def _backup_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    about = "Write the embedded database and the keys into one private file; the server may run meanwhile."
+    backup = commands.add_parser("backup", help="save database and keys in one file", description=about)
+    backup.add_argument("file", help="where to write, such as headrace-2026-11-24.tar.gz; never written over")
+    backup.set_defaults(command=_back_up)
+    about = "Bring a backup into the data folder (HEADRACE_DATA_DIR). Stop the server first."
+    restore = commands.add_parser("restore", help="bring a backup back", description=about)
+    restore.add_argument("file", help="what `headrace backup` wrote")
+    restore.add_argument("--replace", action="store_true", help="move aside what is there already")
+    restore.set_defaults(command=_restore)
+
+
 def _serve(arguments: argparse.Namespace) -> int:
     from headrace.commands.serve import run
 
@@ -74,6 +87,18 @@ def _chat(arguments: argparse.Namespace) -> int:
     from headrace.commands.chat import run
 
     return run(arguments)
+
+
+def _back_up(arguments: argparse.Namespace) -> int:
+    from headrace.commands.backup import back_up
+
+    return back_up(arguments)
+
+
+def _restore(arguments: argparse.Namespace) -> int:
+    from headrace.commands.backup import restore
+
+    return restore(arguments)
 
 
 def _version(_: argparse.Namespace) -> int:

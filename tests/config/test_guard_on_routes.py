@@ -169,6 +169,12 @@ class TestWhereEverybodyLogsIn:
     def test_health_is_public(self, database: None, public: str) -> None:
         assert Client().get(public, headers=SELF).status_code == 200
 
+    @pytest.mark.parametrize("public", ["/healthz", "/readyz"])
+    def test_a_probe_asks_by_address(self, database: None, public: str) -> None:
+        probe = {"host": "10.244.0.17:8000"}
+        assert Client().get(public, headers=probe).status_code == 200
+        assert Client().post(public, headers=probe).status_code == 403
+
     def test_nothing_else_is(self, table: str) -> None:
         for route in routes(table):
             if route in ("/healthz", "/readyz"):

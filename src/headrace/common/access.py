@@ -110,6 +110,8 @@ def is_allowed_origin(asked: Asked, settings: Settings) -> bool:
 
 
 def _host_refusal(asked: Asked, settings: Settings) -> Refusal | None:
+    if settings.auth == "required" and asked.path in PUBLIC_PATHS and asked.method in SAFE_METHODS:
+        return None  # load balancers and probes ask a machine by its address
     match = _HOST.fullmatch(asked.host)
     if match:
         name = match["name"].lower().removesuffix(".")

@@ -116,6 +116,11 @@ def reset_settings(**_: Any) -> None:
     get_settings.cache_clear()
 
 
+def setting_names() -> frozenset[str]:
+    """The names that may stand in `HEADRACE = {…}`, and in the environment with the prefix."""
+    return frozenset(_READERS)
+
+
 def _django_values() -> Mapping[str, Any]:
     try:
         from django.conf import settings
