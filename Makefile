@@ -35,6 +35,6 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 	--excludes requirements/excluded.txt
 
 lock: ## resolve requirements/*.in and pyproject.toml anew (needs uv); ARGS=--upgrade for newer versions
-	$(LOCK) $(ARGS) pyproject.toml --extra server --extra local requirements/run.in -o requirements/run.txt
+	$(LOCK) $(ARGS) pyproject.toml --extra server --extra local --extra workers requirements/run.in -o requirements/run.txt
 	$(LOCK) $(ARGS) pyproject.toml --all-extras requirements/run.in requirements/test.in \
 		-c requirements/run.txt -o requirements/test.txt

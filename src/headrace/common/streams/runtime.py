@@ -30,7 +30,7 @@ class Streams:
     """The streams of this process. Safe from any thread."""
 
     def __init__(self, journal: MemoryJournal | None = None) -> None:
-        self.journal = journal or MemoryJournal(replay_seconds=get_settings().replay_seconds)
+        self.journal = journal or journal_of(get_settings())
         self.memory = AdjustmentMemory()
         self.draining = False
         self._live: dict[str, LiveStream] = {}
@@ -63,6 +63,15 @@ class Streams:
     def _ended(self, stream_id: str) -> None:
         with self._lock:
             self._live.pop(stream_id, None)
+
+
+def journal_of(settings: Settings) -> MemoryJournal:
+    """The journal that these settings ask for: shared between workers, or this process's own."""
+    if not settings.redis_url:
+        return MemoryJournal(replay_seconds=settings.replay_seconds)
+    from headrace.backends.redis_journal import RedisJournal
+
+    return RedisJournal(settings.redis_url, replay_seconds=settings.replay_seconds)
 
 
 _streams: Streams | None = None
