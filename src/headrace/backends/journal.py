@@ -93,6 +93,11 @@ class MemoryJournal:
         self._finished: dict[str, float] = {}  # in the order of their ends, with the time of expiry
         self._claims = Claims(clock)
 
+    @property
+    def replay_seconds(self) -> float:
+        """How long a finished stream is kept."""
+        return self._replay
+
     async def start(self) -> None:
         """Nothing is to be done: a shared journal gets to work here, on the event loop that serves."""
 

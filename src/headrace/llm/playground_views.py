@@ -8,16 +8,17 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from headrace.backends.journal import JournalAwayError, UnknownStreamError
 from headrace.common.conf import get_settings
 from headrace.common.guard import guarded
 from headrace.common.http import json_response, read_body, wrong_method
 from headrace.common.services.llm_service import Answer, gather
 from headrace.common.services.llm_streaming import create_streaming_response
 from headrace.common.streams.chat import EventStream, SSEStream
-from headrace.common.streams.live import LiveStream
 from headrace.common.streams.runtime import loop_for, streams
-from headrace.llm.chats import start_chat
+from headrace.llm.idempotency import Started, key_of, start_once
 from headrace.llm.schemas import Chat, parse_chat
+from headrace.llm.stream_views import journal_away
 from headrace.projects.access import aproject_of, user_of
 from headrace.stream.wire import SSEFace, failure_object, usage_object
 
@@ -37,17 +38,17 @@ async def playground_chat_stream(request: HttpRequest, project_id: str) -> HttpR
     """Start a chat; the answer is its event stream (`docs/protocol.md`)."""
     if request.method != "POST":
         return wrong_method(request, "POST")
-    chat, live = await _start(request, project_id)
+    chat, started = await _start(request, project_id)
     chosen = chat.settings
     stream = SSEStream(
         streams().journal,
-        live.id,
-        live=live,
+        started.stream_id,
+        live=started.live,
         idle=get_settings().keepalive_seconds,
-        face=SSEFace(ids=chosen.include_ids, finish=chosen.include_usage),
+        face=SSEFace(ids=chosen.include_ids, finish=chosen.shows_finish),
     )
     stream.start(loop_for(wsgi=not hasattr(request, "scope")))
-    return create_streaming_response(stream, request=request)
+    return create_streaming_response(stream, request=request, headers=_told(started))
 
 
 @guarded
@@ -55,23 +56,36 @@ async def playground_chat(request: HttpRequest, project_id: str) -> HttpResponse
     """The same chat, answered once: JSON `{content, reasoning, toolCalls, finishReason, usage}`."""
     if request.method != "POST":
         return wrong_method(request, "POST")
-    _, live = await _start(request, project_id)
-    answer = Answer(stream_id=live.id)
-    stream = EventStream(streams().journal, live.id, live=live, idle=0)
+    _, started = await _start(request, project_id)
+    answer = Answer(stream_id=started.stream_id)
+    stream = EventStream(streams().journal, started.stream_id, live=started.live, idle=0)
     try:
         stream.start(loop_for(wsgi=not hasattr(request, "scope")))
         async for event in stream:
             gather(answer, event)
+    except (JournalAwayError, UnknownStreamError):  # another worker's, joined by its key
+        raise journal_away() from None
     finally:
         stream.close()
-    return _whole(answer)
+    response = _whole(answer)
+    for name, value in _told(started).items():
+        response.headers[name] = value
+    return response
 
 
-async def _start(request: HttpRequest, project_id: str) -> tuple[Chat, LiveStream]:
+async def _start(request: HttpRequest, project_id: str) -> tuple[Chat, Started]:
+    key = key_of(request)
     chat = parse_chat(read_body(request))
     project = await aproject_of(request, project_id)
     caller = await user_of(request)
-    return chat, await start_chat(chat, project, caller=str(caller.pk) if caller is not None else "")
+    try:
+        return chat, await start_once(chat, project, caller=str(caller.pk) if caller is not None else "", key=key)
+    except JournalAwayError:
+        raise journal_away() from None
+
+
+def _told(started: Started) -> dict[str, str]:
+    return {"Idempotency-Replayed": "true"} if started.replayed else {}
 
 
 def _whole(answer: Answer) -> HttpResponse:

@@ -24,9 +24,13 @@ from headrace.errors import RequestError
 from headrace.projects.access import aproject_of
 from headrace.stream.wire import SSEFace, usage_object
 
-AWAY = "the journal that the workers share does not answer now; ask again in a moment"
-
 _STREAM_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def journal_away() -> RequestError:
+    """Whether there is such a stream cannot be said now."""
+    message = "the journal that the workers share does not answer now; ask again in a moment"
+    return RequestError(message, code="journal_away", status=503)
 
 
 @guarded
@@ -43,7 +47,7 @@ async def playground_stream(request: HttpRequest, project_id: str, stream_id: st
     except UnknownStreamError:  # it expired between the two questions
         raise _not_found() from None
     except JournalAwayError:
-        raise RequestError(AWAY, code="journal_away", status=503) from None
+        raise journal_away() from None
     return _resumed(request, known, after)
 
 

@@ -36,9 +36,9 @@ class Streams:
         self._live: dict[str, LiveStream] = {}
         self._lock = threading.Lock()
 
-    def create(self, source: Source, options: StreamOptions) -> LiveStream:
-        """A stream that is ready to start, under a new id."""
-        stream_id = secrets.token_urlsafe(STREAM_ID_BYTES)
+    def create(self, source: Source, options: StreamOptions, *, stream_id: str = "") -> LiveStream:
+        """A stream that is ready to start, under this id or a new one."""
+        stream_id = stream_id or new_stream_id()
         stream = LiveStream(stream_id, source, options, self.journal, lambda: self._ended(stream_id))
         with self._lock:
             self._live[stream_id] = stream
@@ -63,6 +63,10 @@ class Streams:
     def _ended(self, stream_id: str) -> None:
         with self._lock:
             self._live.pop(stream_id, None)
+
+
+def new_stream_id() -> str:
+    return secrets.token_urlsafe(STREAM_ID_BYTES)
 
 
 def journal_of(settings: Settings) -> MemoryJournal:
