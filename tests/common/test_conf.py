@@ -29,6 +29,19 @@ def test_defaults_are_the_documented_ones() -> None:
     assert settings.egress_allow == settings.allowed_hosts == settings.allowed_origins == ()
 
 
+def test_the_shared_journal_is_found_under_the_name_that_every_host_sets() -> None:
+    shared = "redis://:sesame@localhost/1"
+    assert load({}, {"REDIS_URL": shared}).redis_url == shared
+    assert load({}, {"REDIS_URL": shared, "HEADRACE_REDIS_URL": "unix:///run/v.sock"}).redis_url == "unix:///run/v.sock"
+    assert load({}, {"REDIS_URL": shared, "HEADRACE_REDIS_URL": "none"}).redis_url == ""
+    assert load({"REDIS_URL": shared}, {}).redis_url == shared
+    for wrong in ("localhost:6379", "http://:sesame@localhost", "redis://h:sesame"):
+        with pytest.raises(SettingError, match="REDIS_URL must be the address") as caught:
+            load({}, {"REDIS_URL": wrong})
+        assert "sesame" not in str(caught.value)
+    assert "sesame" not in repr(load({}, {"REDIS_URL": shared}))
+
+
 def test_every_field_can_be_set_in_both_ways(tmp_path: Path) -> None:
     bundle = tmp_path / "ca.pem"
     bundle.touch()
@@ -50,6 +63,9 @@ def test_every_field_can_be_set_in_both_ways(tmp_path: Path) -> None:
         "MAX_BODY_BYTES": "2048",
         "MAX_STREAMS": "7",
         "METRICS_TOKEN": "t",
+        "DRAIN_SECONDS": "1",
+        "STALL_SECONDS": "5",
+        "REDIS_URL": "redis://:sesame@localhost:6379/1",
     }
     assert sorted(texts) == sorted(NAMES)
     from_environment = load({}, {f"HEADRACE_{name}": text for name, text in texts.items()})

@@ -33,12 +33,16 @@ def command(*arguments: str) -> list[str]:
 
 
 @contextmanager
-def serving(data_dir: Path) -> Iterator[tuple[subprocess.Popen[bytes], int, Path]]:
+def serving(data_dir: Path, *options: str, **more: str) -> Iterator[tuple[subprocess.Popen[bytes], int, Path]]:
     """`headrace serve` on a port that it chose itself, once it has said so."""
     log = data_dir / "serve.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            command("serve"), env=environment(data_dir, PORT="0"), cwd=ROOT, stdout=out, stderr=subprocess.STDOUT
+            command("serve", *options),
+            env=environment(data_dir, PORT="0", **more),
+            cwd=ROOT,
+            stdout=out,
+            stderr=subprocess.STDOUT,
         )
     try:
         deadline = time.monotonic() + PATIENCE
@@ -76,7 +80,7 @@ HALF = [Send(stream_head() + chunk(sse({"choices": [{"index": 0, "delta": {"cont
 
 
 def test_a_stream_under_way_is_told_that_the_server_ends(tmp_path: Path) -> None:
-    with serving(tmp_path) as (process, port, _), ScriptedUpstream(HALF) as upstream:
+    with serving(tmp_path, HEADRACE_DRAIN_SECONDS="0.2") as (process, port, _), ScriptedUpstream(HALF) as upstream:
         arriving = blocks(ask(port, upstream))  # type: ignore[arg-type]
         first = next(arriving)
         process.send_signal(signal.SIGTERM)

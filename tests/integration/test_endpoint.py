@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -212,3 +213,23 @@ def test_an_unknown_local_model_is_a_bad_request_that_names_the_two(server: Live
     body = json.load(answer)
     assert (answer.status, body["field"]) == (400, "model.modelId")
     assert "smollm2-reasoning" in body["error"]
+
+
+def test_a_digest_after_a_retry_and_on_every_resume(server: LiveServer) -> None:
+    busy = [Send(response(b"{}", status="503 Service Unavailable", content_type="application/json"))]
+    answers = [Send(chat_answer("<think>a</think>", "b", "ç"))]
+    with ScriptedUpstream(busy, answers) as upstream:
+        answer = server.stream(model_at(f"{upstream.url}/v1"), streamOptions={"includeDigest": True})
+        whole = payloads(list(blocks(answer)))
+        assert len(upstream.requests) == 2
+        finish = whole[-1]
+        assert finish["digest"] == {
+            "events": len(whole),
+            "contentSha256": sha256("bç".encode()).hexdigest(),
+            "reasoningSha256": sha256(b"a").hexdigest(),
+        }
+        place = f"{STREAMS}{answer.headers['X-Stream-Id']}/"
+        for read in range(len(whole)):
+            assert payloads(list(blocks(server.get(f"{place}?after={read}&includeDigest=true"))))[-1] == finish
+        hidden = payloads(list(blocks(server.get(place))))
+        assert hidden == whole[:-1]

@@ -13,6 +13,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 
+from headrace.backends.claims import Claims
+from headrace.backends.known import Known, known_here
 from headrace.backends.log import Account, Batch, Log
 from headrace.backends.waiting import TaskWaiter, ThreadWaiter
 from headrace.errors import HeadraceError
@@ -21,6 +23,7 @@ from headrace.stream.events import Entry, Failure, Finish
 REPLAY_SECONDS = 600.0  # a finished stream can be replayed this long: a phone in a tunnel, a reloaded tab
 JOURNAL_BYTES = 512 * 1024 * 1024  # all logs of one process; over it the oldest finished ones are dropped
 PACK_DELAY = 1.0  # after the end: those who follow live have taken the last entries by then
+LISTED_STREAMS = 200  # of one project, newest first: more than a page shows, less than a megabyte
 IDLE_SECONDS = 15.0  # silence after which a reader is told so, to send a keep-alive
 
 EMPTY = Batch(0, ())
@@ -28,6 +31,10 @@ EMPTY = Batch(0, ())
 
 class UnknownStreamError(HeadraceError):
     """No such stream here: never was, expired, or lives on a worker that shares no journal with this one."""
+
+
+class JournalAwayError(HeadraceError):
+    """The shared journal does not answer: whether it knows the stream cannot be said now."""
 
 
 class Writer(Protocol):
@@ -48,9 +55,27 @@ class Journal(Protocol):
     async def cancel(self, stream_id: str) -> None:
         """Ask the producer to stop, wherever it runs. No error where it has ended; `UnknownStreamError` otherwise."""
 
+    async def known(self, stream_id: str) -> Known:
+        """Whose this stream is and how far it came, wherever it runs. Raises `UnknownStreamError`."""
+
+    async def listing(self, project: str, *, limit: int = LISTED_STREAMS) -> list[Known]:
+        """The project's running and recent streams, newest first."""
+
+    async def claim(self, name: str, value: str, seconds: float) -> str:
+        """What is claimed under this name, on all workers: this value, if none was."""
+
+    async def claimed(self, name: str) -> str | None:
+        """What is claimed under this name, if anything is."""
+
+    async def release(self, name: str, value: str) -> None:
+        """Give a name free that was claimed with this value; harmless where it is another's."""
+
 
 class MemoryJournal:
     """The journal of one process. `clock` is monotonic seconds."""
+
+    shared = False
+    """Whether other workers know the same streams. Where they do, what asks them may raise `JournalAwayError`."""
 
     def __init__(
         self,
@@ -66,6 +91,18 @@ class MemoryJournal:
         self._account = Account()
         self._logs: dict[str, Log] = {}
         self._finished: dict[str, float] = {}  # in the order of their ends, with the time of expiry
+        self._claims = Claims(clock)
+
+    @property
+    def replay_seconds(self) -> float:
+        """How long a finished stream is kept."""
+        return self._replay
+
+    async def start(self) -> None:
+        """Nothing is to be done: a shared journal gets to work here, on the event loop that serves."""
+
+    async def close(self) -> None:
+        """The counterpart of `start`."""
 
     @asynccontextmanager
     async def writer(self, stream_id: str, *, on_cancel: Callable[[], None]) -> AsyncIterator[Log]:
@@ -134,6 +171,21 @@ class MemoryJournal:
         on_cancel = self.log(stream_id).on_cancel
         if on_cancel is not None:
             on_cancel()
+
+    async def known(self, stream_id: str) -> Known:
+        return known_here(stream_id, self.log(stream_id))
+
+    async def listing(self, project: str, *, limit: int = LISTED_STREAMS) -> list[Known]:
+        return [known_here(stream_id, log) for stream_id, log in self.find(project=project)[:limit]]
+
+    async def claim(self, name: str, value: str, seconds: float) -> str:
+        return self._claims.claim(name, value, seconds)
+
+    async def claimed(self, name: str) -> str | None:
+        return self._claims.get(name)
+
+    async def release(self, name: str, value: str) -> None:
+        self._claims.release(name, value)
 
     @property
     def size(self) -> int:

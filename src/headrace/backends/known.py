@@ -37,4 +37,4 @@ class Known:
 def known_here(stream_id: str, log: Log) -> Known:
     """The same of a log in this process."""
     last = log.last_entry
-    return Known(stream_id, log.about, log.total, log.ended, last if type(last) is Finish else None)
+    return Known(stream_id, log.about, log.total, log.ended, last if type(last) is Finish else None, log.oldest)

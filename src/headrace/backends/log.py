@@ -151,6 +151,12 @@ class Log:
         return self._total
 
     @property
+    def oldest(self) -> int:
+        """The number of the oldest entry that is kept."""
+        with self._lock:
+            return self._oldest()
+
+    @property
     def last_entry(self) -> Entry | None:
         """The newest entry: the `Finish` of a log that has ended."""
         with self._lock:

@@ -11,10 +11,10 @@ from contextvars import Context
 from typing import Any
 
 from headrace.backends import redis_keys as rk
-from headrace.backends.journal import UnknownStreamError
+from headrace.backends.journal import JournalAwayError, UnknownStreamError
 from headrace.backends.redis_facts import Facts, event_number, facts
 from headrace.backends.redis_replica import Replica
-from headrace.backends.redis_server import FAILURES, JournalAwayError, Server, raised
+from headrace.backends.redis_server import FAILURES, Server, raised
 from headrace.backends.redis_wire import Wire, command
 
 GROUP_SECONDS = 0.00005  # for each stream followed, between two reads: many streams are read in larger pieces

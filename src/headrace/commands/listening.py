@@ -9,6 +9,7 @@ import socket
 from headrace.commands.terminal import CommandError
 
 BACKLOG = 2048  # connections that wait for a worker while all of them are busy
+SEND_BUFFER = 256 * 1024  # of the system, a connection: seconds of an answer; left alone, Linux lets it grow to 4 MB
 
 EXPOSED = """\
 {host} can be reached from other machines, and HEADRACE_AUTH is "none": anyone there could use this server and its keys.
@@ -36,6 +37,16 @@ def bind(host: str, port: int, *, only_loopback: bool) -> socket.socket:
         listener.close()
         raise CommandError(_reason(error, host, port)) from None
     return listener
+
+
+def bound_sends(listener: socket.socket, stall_seconds: float) -> None:
+    """For all connections that are accepted on it: a small send buffer; and, where the system can, the cut by itself.
+
+    Linux also notices what no program can: a client that vanished, or one whose window stays shut.
+    """
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(stall_seconds * 1000))
 
 
 def address_of(listener: socket.socket) -> str:

@@ -12,7 +12,8 @@ import os
 import signal
 import socket
 import tempfile
-from collections.abc import Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,11 @@ from headrace.backends.children import kill, start_python
 from headrace.backends.localmodel import INSTALL, installed, model_address
 from headrace.backends.supervisor import supervisor
 from headrace.backends.supervisor_socket import SOCKET_VARIABLE, serve_models
-from headrace.commands.listening import address_of, bind
-from headrace.commands.terminal import CommandError, say
+from headrace.backends.valkey import EmbeddedValkey, ValkeyError
+from headrace.commands.listening import address_of, bind, bound_sends
+from headrace.commands.terminal import CommandError, complain, say
 from headrace.commands.workers import Workers
-from headrace.common.conf import SettingError, load
+from headrace.common.conf import PREFIX, SettingError, Settings, load
 
 TRY = """\
 Ready: {address}/
@@ -41,7 +43,14 @@ HEADRACE_AUTH is "required": people log in, and programs carry a project's token
 NO_MODEL = f"The model that comes along is not installed. To have it: {INSTALL}"
 NO_SERVER = 'The server is not installed. To have it: pip install "headrace[server]"'
 
+UNSHARED = """\
+{error}
+Until then {workers} workers share no journal: a stream can be resumed, stopped and listed only where chance leads to
+its own worker."""
+
 EXIT_IMPATIENT = 130
+RESTART = signal.SIGUSR1
+JOURNAL_VARIABLE = f"{PREFIX}REDIS_URL"
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -53,32 +62,54 @@ def run(arguments: argparse.Namespace) -> int:
     except SettingError as error:
         raise CommandError(str(error)) from None
     with bind(arguments.host, arguments.port, only_loopback=settings.local) as listener:
-        return asyncio.run(_serve(listener, arguments.workers, local=settings.local))
+        bound_sends(listener, settings.stall_seconds)
+        return asyncio.run(_serve(listener, arguments.workers, settings))
 
 
-async def _serve(listener: socket.socket, workers: int, *, local: bool) -> int:
+async def _serve(listener: socket.socket, number: int, settings: Settings) -> int:
     stop = _stop_signal()
     with tempfile.TemporaryDirectory(prefix="headrace-") as private:  # only its owner may enter
         path = str(Path(private) / "supervisor")
-        environment = dict(os.environ) | {SOCKET_VARIABLE: path}
-        async with await serve_models(path, model_address):
+        async with await serve_models(path, model_address), shared_journal(number, settings.redis_url) as shared:
+            environment = dict(os.environ) | {SOCKET_VARIABLE: path} | shared
             try:
                 if not await _unless(stop, _prepared(environment)):
                     return 0
-                return await _run_workers(Workers(workers, listener, environment), stop, address_of(listener), local)
+                workers = Workers(number, listener, environment, settings.drain_seconds)
+                return await _run_workers(workers, stop, address_of(listener), settings)
             finally:
                 await asyncio.to_thread(supervisor().close)
 
 
-async def _run_workers(workers: Workers, stop: asyncio.Event, address: str, local: bool) -> int:
+async def _run_workers(workers: Workers, stop: asyncio.Event, address: str, settings: Settings) -> int:
+    asyncio.get_running_loop().add_signal_handler(RESTART, workers.restart)
     try:
         if await _unless(stop, workers.start()):
-            _welcome(address, local=local)
+            _welcome(address, local=settings.local)
             await stop.wait()
-            say("Ending …")
+            say(f"Ending … (streams may run for {settings.drain_seconds:g} s more; Ctrl-C again ends at once)")
     finally:
         await workers.end()
     return 0
+
+
+@asynccontextmanager
+async def shared_journal(workers: int, url: str) -> AsyncIterator[dict[str, str]]:
+    """What tells the workers where they share their streams: an embedded Valkey, where several have nothing else."""
+    if workers == 1 or url:
+        yield {}
+        return
+    valkey = EmbeddedValkey()
+    try:
+        await asyncio.to_thread(valkey.start)
+    except ValkeyError as error:
+        complain(UNSHARED.format(workers=workers, error=error))
+        yield {}
+        return
+    try:
+        yield {JOURNAL_VARIABLE: valkey.url}
+    finally:
+        await asyncio.to_thread(valkey.close)
 
 
 async def _prepared(environment: Mapping[str, str]) -> None:

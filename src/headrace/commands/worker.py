@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
+import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import uvicorn
 
 from headrace.backends.children import die_with_parent
-from headrace.commands.workers import DRAIN_SECONDS, LAST_SECONDS
+from headrace.commands.connections import bounded
+from headrace.commands.workers import LAST_SECONDS, RETIRE
+from headrace.common.conf import Settings, load
 
 APPLICATION = "headrace.config.asgi:application"
 READY = b"1"
@@ -18,11 +23,17 @@ PROXIES_VARIABLE = "HEADRACE_TRUSTED_PROXIES"
 
 
 class Worker(uvicorn.Server):
-    """Says through a pipe when it accepts connections. The pipe's end is this process's end."""
+    """Says through a pipe when it accepts connections. The pipe's end is this process's end.
 
-    def __init__(self, config: uvicorn.Config, ready: int) -> None:
+    Told to end, it refuses new chats and answers everything else while its streams go on for a while. Told to retire,
+    it leaves new connections to the other workers, if they know its streams.
+    """
+
+    def __init__(self, config: uvicorn.Config, ready: int, drain_seconds: float) -> None:
         super().__init__(config)
         self._ready = ready
+        self._drain_seconds = drain_seconds
+        self._retiring = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -31,21 +42,36 @@ class Worker(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Streams under way may end by themselves for a while, new ones are refused; then the rest is told why."""
-        from headrace.common.streams.runtime import close_clients, drain_streams
+        from headrace.common.streams.runtime import drain_streams, streams
         from headrace.config.health import drain
 
         drain()
-        await drain_streams(DRAIN_SECONDS)
-        await close_clients()
+        if self._retiring and streams().journal.shared:
+            for server in self.servers:
+                server.close()
+        await drain_streams(self._drain_seconds)
         await super().shutdown(sockets)
 
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Ours end the process in order. uvicorn would raise the signal again at the end, and so die of it."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, RETIRE):
+            loop.add_signal_handler(number, self._on_signal, number)
+        yield
 
-def configuration(proxies: str = "") -> uvicorn.Config:
+    def _on_signal(self, number: int) -> None:
+        self._retiring = number == RETIRE
+        self.should_exit = True
+
+
+def configuration(settings: Settings, proxies: str = "") -> uvicorn.Config:
     """`proxies` are the addresses whose X-Forwarded headers are believed; nobody's, when empty."""
     return uvicorn.Config(
         APPLICATION,
         loop="uvloop",
-        http="httptools",
+        http=bounded(settings.stall_seconds),
+        lifespan="on",
         ws="none",
         log_config=None,  # the settings decide about logs
         log_level="warning",
@@ -60,7 +86,8 @@ def configuration(proxies: str = "") -> uvicorn.Config:
 def main(argv: Sequence[str]) -> None:
     die_with_parent()
     listener, ready = (int(number) for number in argv)
-    worker = Worker(configuration(os.environ.get(PROXIES_VARIABLE, "")), ready)
+    settings = load()
+    worker = Worker(configuration(settings, os.environ.get(PROXIES_VARIABLE, "")), ready, settings.drain_seconds)
     worker.run(sockets=[socket.socket(fileno=listener)])
     sys.exit(0 if worker.started else 1)
 

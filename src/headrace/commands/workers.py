@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from headrace.backends.children import kill, start_python
 from headrace.commands.terminal import CommandError, complain
 
-DRAIN_SECONDS = 5  # for answers under way; streams are told that the server ends, and can be taken up again
 READY_SECONDS = 60.0  # importing Django on a cold disk
 STEADY_SECONDS = 30.0  # a worker that lived so long was well: its successor starts at once
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 LAST_SECONDS = 2  # for connections that are still open when every stream has ended
-END_SECONDS = DRAIN_SECONDS + LAST_SECONDS + 5.0
+END_SECONDS = LAST_SECONDS + 8.0  # beyond the drain: farewells, the mirror's last entries, a busy machine
+RETIRE = signal.SIGUSR1  # from us to a worker whose successor is there
 
 
 class WorkerProcess:
@@ -36,12 +36,14 @@ class WorkerProcess:
         os.close(theirs)
         self._loop.add_reader(self._pipe, self._on_pipe)
 
-    async def end(self) -> None:
+    async def end(self, drain_seconds: float, sign: signal.Signals = signal.SIGTERM) -> None:
         """Ask it to finish, then make it."""
-        if not self.ended.done():
-            self.process.send_signal(signal.SIGTERM)
-            await asyncio.wait([self.ended], timeout=END_SECONDS)
-        kill(self.process)
+        try:
+            if not self.ended.done():
+                self.process.send_signal(sign)
+                await asyncio.wait([self.ended], timeout=drain_seconds + END_SECONDS)
+        finally:
+            kill(self.process)
 
     def _on_pipe(self) -> None:
         if os.read(self._pipe, 1):
@@ -55,37 +57,67 @@ class WorkerProcess:
 class Workers:
     """A fixed number of workers on one listening socket."""
 
-    def __init__(self, number: int, listener: socket.socket, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, number: int, listener: socket.socket, environment: Mapping[str, str], drain_seconds: float
+    ) -> None:
         self._listener = listener
         self._environment = dict(environment)
         self._number = number
+        self._drain_seconds = drain_seconds
         self._current: dict[int, WorkerProcess] = {}
         self._keepers: list[asyncio.Task[None]] = []
+        self._restarting: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Start all, and return when all accept connections. Raises CommandError if one ends before it does."""
         for slot in range(self._number):
-            self._current[slot] = WorkerProcess(self._listener, self._environment)
+            self._current[slot] = self._another()
         await asyncio.gather(*(_until_ready(worker) for worker in self._current.values()))
         self._keepers = [asyncio.create_task(self._keep(slot)) for slot in self._current]
 
+    def restart(self) -> None:
+        """Begin to replace all, one after another, each by one that is ready. Harmless while that goes on."""
+        if self._keepers and (self._restarting is None or self._restarting.done()):
+            self._restarting = asyncio.create_task(self._replace_all())
+
     async def end(self) -> None:
         """End all, and start none again."""
-        for keeper in self._keepers:
-            keeper.cancel()
-        await asyncio.gather(*(worker.end() for worker in self._current.values()))
+        for task in (*self._keepers, self._restarting):
+            if task is not None:
+                task.cancel()
+        await asyncio.gather(*(worker.end(self._drain_seconds) for worker in self._current.values()))
+
+    async def _replace_all(self) -> None:
+        for slot in self._current:
+            fresh = self._another()
+            try:
+                await _until_ready(fresh)
+            except BaseException as error:
+                kill(fresh.process)
+                if not isinstance(error, CommandError):
+                    raise
+                complain(f"{error} The workers stay as they are.")
+                return
+            old, self._current[slot] = self._current[slot], fresh
+            await old.end(self._drain_seconds, RETIRE)
+
+    def _another(self) -> WorkerProcess:
+        return WorkerProcess(self._listener, self._environment)
 
     async def _keep(self, slot: int) -> None:
         pause = 0.0
         while True:
+            worker = self._current[slot]
             started = asyncio.get_running_loop().time()
-            status = await asyncio.shield(self._current[slot].ended)
+            status = await asyncio.shield(worker.ended)
+            if self._current[slot] is not worker:  # replaced on purpose
+                continue
             lived = asyncio.get_running_loop().time() - started
             pause = 0.0 if lived >= STEADY_SECONDS else min(max(pause * 2, FIRST_PAUSE), LONGEST_PAUSE)
             when = f" in {pause:g} s" if pause else ""
             complain(f"Worker {slot + 1} ended with {_words(status)}; starting another{when}.")
             await asyncio.sleep(pause)
-            self._current[slot] = WorkerProcess(self._listener, self._environment)
+            self._current[slot] = self._another()
 
 
 async def _until_ready(worker: WorkerProcess) -> None:

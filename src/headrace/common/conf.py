@@ -16,10 +16,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
+from headrace.backends.redis_wire import Address, AddressError
 from headrace.common.origins import origin_of
 from headrace.errors import HeadraceError
 
 PREFIX = "HEADRACE_"
+UNPREFIXED = ("REDIS_URL",)
+"""Read without the prefix as well, since every host sets it so; with the prefix it wins."""
 MAX_SECONDS = 7 * 86_400
 """A week: what is kept or waited for longer than this is a slip of the finger."""
 MAX_KEEPALIVE = 3600
@@ -70,6 +73,12 @@ class Settings:
     """How long a finished stream can be replayed."""
     orphan_seconds: float = 300.0
     """How long a stream that goes on without readers waits for one."""
+    drain_seconds: float = 30.0
+    """How long streams may still run once the server has been told to end."""
+    stall_seconds: float = 30.0
+    """A client that takes nothing of what it is sent for this long is cut off; it can resume."""
+    redis_url: str = field(default="", repr=False)
+    """Where workers share their streams: a Redis or Valkey server. `REDIS_URL` is read too."""
     max_body_bytes: int = 10 * 1024**2
     """The largest request body; room for a few images."""
     max_streams: int = 5000
@@ -96,7 +105,11 @@ def load(values: Mapping[str, Any] | None = None, environ: Mapping[str, str] | N
         if name not in _READERS:
             raise SettingError(_unknown(f"HEADRACE[{name!r}]", name))
         given[name] = _read(f"HEADRACE[{name!r}]", name, value)
-    for variable, text in (os.environ if environ is None else environ).items():
+    environ = os.environ if environ is None else environ
+    for name in UNPREFIXED:
+        if text := environ.get(name, "").strip():
+            given[name] = _read(name, name, text)
+    for variable, text in environ.items():
         name = variable.removeprefix(PREFIX)
         if variable.startswith(PREFIX) and name in _READERS and (text.strip() or _READERS[name] in _LISTS):
             given[name] = _read(variable, name, text)
@@ -266,6 +279,17 @@ def _proxy(value: object) -> str | None:
     return text
 
 
+def _redis(value: object) -> str:
+    text = _text(value or "")
+    if text.lower() in ("", "none"):
+        return ""
+    try:
+        Address.parse(text)
+    except (AddressError, OSError):  # a file of authorities that is not there
+        raise ValueError("the address of a Redis or Valkey server, such as redis://localhost:6379/0, or none") from None
+    return text
+
+
 _READERS: dict[str, Callable[[object], object]] = {
     "AUTH": _choice("none", "required"),
     "DATA_DIR": _path,
@@ -278,6 +302,9 @@ _READERS: dict[str, Callable[[object], object]] = {
     "KEEPALIVE_SECONDS": _seconds(0, MAX_KEEPALIVE),
     "REPLAY_SECONDS": _seconds(0, MAX_SECONDS),
     "ORPHAN_SECONDS": _seconds(0, MAX_SECONDS),
+    "DRAIN_SECONDS": _seconds(0, MAX_SECONDS),
+    "STALL_SECONDS": _seconds(1, MAX_SECONDS),
+    "REDIS_URL": _redis,
     "MAX_BODY_BYTES": _whole(LEAST_BODY, GREATEST_BODY),
     "MAX_STREAMS": _whole(1, MAX_STREAMS),
     "COMPRESSION": _boolean,

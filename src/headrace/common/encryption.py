@@ -6,6 +6,7 @@ sealed, and nothing else.
 
 from __future__ import annotations
 
+import hmac
 from functools import lru_cache
 from pathlib import Path
 
@@ -64,10 +65,18 @@ class Sealed:
         return "<sealed>" if self.token else "<empty>"
 
 
+def derived_key(purpose: str) -> bytes:
+    """A secret of its own for this purpose, from the newest key: the same in all processes that share the keys."""
+    return hmac.digest(_keys()[0].encode(), b"headrace " + purpose.encode(), "sha256")
+
+
 def _cipher() -> MultiFernet:
+    return _built(_keys())
+
+
+def _keys() -> tuple[str, ...]:
     settings = get_settings()
-    keys = settings.secret_keys
-    return _built(keys or (_kept(str(settings.data_dir / KEY_FILE)),))
+    return settings.secret_keys or (_kept(str(settings.data_dir / KEY_FILE)),)
 
 
 @lru_cache(maxsize=4)

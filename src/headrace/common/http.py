@@ -62,6 +62,12 @@ def refused(error: RequestError) -> HttpResponse:
     return error_response(error.message, error.status, code=code, field=error.field, headers=headers)
 
 
+def wrong_method(request: HttpRequest, methods: str) -> HttpResponse:
+    """The 405 of an address that takes only `methods`."""
+    message = f"{request.method} is not answered here; use {methods}."
+    return error_response(message, 405, headers={"Allow": methods})
+
+
 def read_body(request: HttpRequest) -> bytes:
     """The body, at most `max_body_bytes` of it: beyond that RequestError 413."""
     limit = get_settings().max_body_bytes

@@ -74,6 +74,11 @@ class StreamSettings:
     include_digest: bool = False
     on_disconnect: Literal["cancel", "continue"] = "cancel"
 
+    @property
+    def shows_finish(self) -> bool:
+        """The digest is in the `finish`, so whoever asks for it is shown that."""
+        return self.include_usage or self.include_digest
+
 
 class _Talk(msgspec.Struct):
     messages: Messages

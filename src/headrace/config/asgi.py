@@ -15,6 +15,7 @@ from headrace.common.conf import get_settings
 from headrace.common.guard import SECURITY_HEADERS
 from headrace.common.http import refused, too_large
 from headrace.config.handler import StreamHandler
+from headrace.config.lifespan import serve_lifespan
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "headrace.config.settings")
 
@@ -37,7 +38,9 @@ class BodyLimit:
         self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
+            await serve_lifespan(receive, send)
+        elif scope["type"] != "http":
             await self._application(scope, receive, send)
         elif _announced(scope) > self._limit:
             await self._refuse(send)

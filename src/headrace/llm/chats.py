@@ -12,7 +12,7 @@ from headrace.common.streams.asked import question_text, text_size
 from headrace.common.streams.build import source_for
 from headrace.common.streams.live import LiveStream, StreamOptions
 from headrace.common.streams.runtime import streams
-from headrace.common.streams.sources import HTTPSource
+from headrace.common.streams.sources import HTTPSource, Source
 from headrace.errors import RequestError, UpstreamError
 from headrace.llm.models import stored_model
 from headrace.llm.schemas import Chat
@@ -21,6 +21,11 @@ from headrace.projects.models import Project
 
 async def start_chat(chat: Chat, project: Project, *, caller: str = "") -> LiveStream:
     """The stream of this chat, not yet asking. RequestError for what can be known to be wrong beforehand."""
+    return streams().create(*await prepared_chat(chat, project, caller=caller))
+
+
+async def prepared_chat(chat: Chat, project: Project, *, caller: str = "") -> tuple[Source, StreamOptions]:
+    """What `Streams.create` makes this chat's stream of. Raises like `start_chat`."""
     settings, registry = get_settings(), streams()
     if registry.draining:
         raise RequestError("this server is about to end; ask again in a moment", code="draining", status=503)
@@ -31,18 +36,16 @@ async def start_chat(chat: Chat, project: Project, *, caller: str = "") -> LiveS
     source = source_for(model, chat.request, timeout=chat.settings.timeout, memory=registry.memory)
     if isinstance(source, HTTPSource) and isinstance(model, InlineModel):
         _check_address(source)
-    return registry.create(
-        source,
-        StreamOptions(
-            on_disconnect=chat.settings.on_disconnect,
-            max_duration=chat.settings.max_duration,
-            orphan_seconds=settings.orphan_seconds,
-            project=project.public_id,
-            caller=caller,
-            metadata=chat.settings.metadata,
-            input_bytes=text_size(chat.request.messages),
-            question=question_text(chat.request.messages) if settings.log_text else None,
-        ),
+    return source, StreamOptions(
+        on_disconnect=chat.settings.on_disconnect,
+        max_duration=chat.settings.max_duration,
+        orphan_seconds=settings.orphan_seconds,
+        project=project.public_id,
+        caller=caller,
+        metadata=chat.settings.metadata,
+        input_bytes=text_size(chat.request.messages),
+        include_digest=chat.settings.include_digest,
+        question=question_text(chat.request.messages) if settings.log_text else None,
     )
 
 

@@ -57,6 +57,14 @@ _STREAM_TEXT = (
 )
 
 
+_IDEMPOTENCY_KEY = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9:_-]{1,128}$"},
+    "description": "A repeated request under the same key joins the stream of the first one.",
+}
+
+
 def document() -> Document:
     """Paths below the API's root, and the schemas that they use."""
     return {"paths": _paths(), "schemas": {**chat_schemas(), "ChatAnswer": _answer_schema()}}
@@ -81,7 +89,7 @@ def _paths() -> dict[str, Any]:
 
 def _chat(name: str, summary: str, description: str, answers: dict[str, Any]) -> dict[str, Any]:
     body = {"schema": _ref("ChatBody"), "examples": _EXAMPLES}
-    operation = _operation(name, summary, [_PROJECT], answers)
+    operation = _operation(name, summary, [_PROJECT, _IDEMPOTENCY_KEY], answers)
     return operation | {
         "description": description,
         "requestBody": {"required": True, "content": {"application/json": body}},
@@ -112,6 +120,7 @@ def _join_parameters() -> list[dict[str, Any]]:
         {"in": "header", "name": "Last-Event-ID", "schema": number, "description": "The same; it wins over `after`."},
         {"in": "query", "name": "includeUsage", "schema": flag},
         {"in": "query", "name": "includeIds", "schema": flag},
+        {"in": "query", "name": "includeDigest", "schema": flag},
     ]
 
 

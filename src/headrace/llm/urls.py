@@ -2,12 +2,8 @@
 
 from django.urls import path
 
-from headrace.llm.playground_views import (
-    playground_chat,
-    playground_chat_stream,
-    playground_stream,
-    playground_streams,
-)
+from headrace.llm.playground_views import playground_chat, playground_chat_stream
+from headrace.llm.stream_views import playground_stream, playground_streams
 
 urlpatterns = [
     path("projects/<str:project_id>/playground/chat/stream/", playground_chat_stream, name="playground-chat-stream"),

@@ -67,6 +67,14 @@ class Timing(msgspec.Struct, frozen=True, gc=False, array_like=True):
     tokens_per_second: float | None = None
 
 
+class Digest(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """How many events a stream has, its `Finish` among them, and SHA-256 (hex) of its joined content and reasoning."""
+
+    events: int
+    content: str
+    reasoning: str
+
+
 class Finish(msgspec.Struct, frozen=True, array_like=True, tag="f"):
     """The one end of a stream. `provider_reason` is the provider's own word, empty where it gave none."""
 
@@ -76,6 +84,7 @@ class Finish(msgspec.Struct, frozen=True, array_like=True, tag="f"):
     timing: Timing | None = None
     cost: float | None = None
     attempts: int = 1
+    digest: Digest | None = None
 
 
 class Failure(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="x"):

@@ -108,7 +108,7 @@ def usage_object(finish: Finish) -> dict[str, Any] | None:
 
 
 def finish_object(finish: Finish) -> dict[str, Any]:
-    """The contract's `finish` event; `cost` is absent when unknown."""
+    """The contract's `finish` event; `cost` is absent when unknown, `digest` when not asked for."""
     timing = finish.timing
     shown: dict[str, Any] = {
         "type": "finish",
@@ -125,6 +125,12 @@ def finish_object(finish: Finish) -> dict[str, Any]:
     }
     if finish.cost is not None:
         shown["cost"] = finish.cost
+    if (digest := finish.digest) is not None:
+        shown["digest"] = {
+            "events": digest.events,
+            "contentSha256": digest.content,
+            "reasoningSha256": digest.reasoning,
+        }
     return shown
 
 

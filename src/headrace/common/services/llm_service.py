@@ -83,6 +83,7 @@ class LLMService:
                 max_duration=chosen.max_duration,
                 orphan_seconds=settings.orphan_seconds,
                 metadata=chosen.metadata,
+                include_digest=chosen.include_digest,
                 input_bytes=text_size(listed),
                 question=question_text(listed) if settings.log_text else None,
             ),

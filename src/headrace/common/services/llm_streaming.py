@@ -29,12 +29,13 @@ class LLMStreamingService:
     def stream_chat_sse(self, messages: Iterable[Message], **options: Any) -> SSEStream:
         """The answer as `data: …` events, ending with `data: [DONE]`; for `async for`, or a plain `for` without a loop.
 
-        `options` as in `LLMService.stream_chat`, and `streamOptions` (`includeUsage`, `includeIds`, `onDisconnect`).
+        `options` as in `LLMService.stream_chat`, and `streamOptions` (`includeUsage`, `includeIds`, `includeDigest`,
+        `onDisconnect`).
         Raises `RequestError` at once for a wrong option; a fault upstream is an error event.
         """
         chosen = stream_settings(options)
         stream = self._service.stream_chat(messages, **options)
-        return stream.sse(include_usage=chosen.include_usage, include_ids=chosen.include_ids)
+        return stream.sse(include_usage=chosen.shows_finish, include_ids=chosen.include_ids)
 
 
 def create_streaming_response(

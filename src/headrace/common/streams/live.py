@@ -23,6 +23,7 @@ from headrace.common.streams.sources import Source, Trace
 from headrace.errors import HeadraceError, RequestError, UpstreamError
 from headrace.providers.failures import scrub
 from headrace.stream.brackets import Bracketing
+from headrace.stream.digest import DigestingWriter
 from headrace.stream.events import Event, Failure, Finish, TextDelta, Usage
 
 OnDisconnect = Literal["cancel", "continue"]
@@ -44,6 +45,7 @@ class StreamOptions:
     caller: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
     input_bytes: int = 0
+    include_digest: bool = False
     question: str | None = field(default=None, repr=False)
     """What was asked, only where the operator wants text in the log."""
 
@@ -169,8 +171,9 @@ class LiveStream:
         bracketing = Bracketing()
         try:
             async with self._journal.writer(self.id, on_cancel=self.cancel) as writer:
-                ending = await self._produce(writer, bracketing, self.figures, loop)
-                writer.append(bracketing.feed(self._end(ending, self.figures, loop.time())))
+                out = DigestingWriter(writer) if self.options.include_digest else writer
+                ending = await self._produce(out, bracketing, self.figures, loop)
+                out.append(bracketing.feed(self._end(ending, self.figures, loop.time())))
         finally:
             self._stop_orphan_timer()
             self._on_end()

@@ -30,15 +30,15 @@ class Streams:
     """The streams of this process. Safe from any thread."""
 
     def __init__(self, journal: MemoryJournal | None = None) -> None:
-        self.journal = journal or MemoryJournal(replay_seconds=get_settings().replay_seconds)
+        self.journal = journal or journal_of(get_settings())
         self.memory = AdjustmentMemory()
         self.draining = False
         self._live: dict[str, LiveStream] = {}
         self._lock = threading.Lock()
 
-    def create(self, source: Source, options: StreamOptions) -> LiveStream:
-        """A stream that is ready to start, under a new id."""
-        stream_id = secrets.token_urlsafe(STREAM_ID_BYTES)
+    def create(self, source: Source, options: StreamOptions, *, stream_id: str = "") -> LiveStream:
+        """A stream that is ready to start, under this id or a new one."""
+        stream_id = stream_id or new_stream_id()
         stream = LiveStream(stream_id, source, options, self.journal, lambda: self._ended(stream_id))
         with self._lock:
             self._live[stream_id] = stream
@@ -63,6 +63,19 @@ class Streams:
     def _ended(self, stream_id: str) -> None:
         with self._lock:
             self._live.pop(stream_id, None)
+
+
+def new_stream_id() -> str:
+    return secrets.token_urlsafe(STREAM_ID_BYTES)
+
+
+def journal_of(settings: Settings) -> MemoryJournal:
+    """The journal that these settings ask for: shared between workers, or this process's own."""
+    if not settings.redis_url:
+        return MemoryJournal(replay_seconds=settings.replay_seconds)
+    from headrace.backends.redis_journal import RedisJournal
+
+    return RedisJournal(settings.redis_url, replay_seconds=settings.replay_seconds)
 
 
 _streams: Streams | None = None

@@ -1,0 +1,53 @@
+"""A client's connection that is given up when the client takes nothing of what it is sent. It costs nothing an event.
+
+What is queued for a client is bounded: by the system's buffer for the socket (`listening.py`), and by uvicorn's in
+front of it. Whoever was cut off can resume.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """Watches while writing is paused, which is when both buffers are full. Any progress starts the time anew."""
+
+    stall_seconds = 30.0
+    _timer: asyncio.TimerHandle | None = None
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch()
+
+    def resume_writing(self) -> None:
+        self._stop_watching()
+        super().resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_watching()
+        super().connection_lost(exc)
+
+    def _watch(self) -> None:
+        self._timer = self.loop.call_later(self.stall_seconds, self._look, self._queued())
+
+    def _look(self, before: int) -> None:
+        if self._queued() < before:
+            self._watch()
+        else:
+            self.transport.abort()
+
+    def _queued(self) -> int:
+        return self.transport.get_write_buffer_size()
+
+    def _stop_watching(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def bounded(stall_seconds: float) -> type[Any]:
+    """The protocol with this patience."""
+    return type("BoundedProtocol", (BoundedProtocol,), {"stall_seconds": stall_seconds})

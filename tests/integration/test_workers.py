@@ -1,0 +1,136 @@
+"""Two workers that share a journal: whichever of them is asked, a stream is the same; and what happens without it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from headrace.testing import Hold, ScriptedUpstream, Send, chat_answer, chunk, sse, stream_head
+from tests.backends.redis_servers import RunningServer, valkey_binary
+from tests.live import CHAT, MESSAGES, LiveServer, blocks, model_at, payloads
+
+STREAMS = "/api/projects/default/playground/streams/"
+LOST_SECONDS = 10.0
+CONTINUE = {"onDisconnect": "continue"}
+
+
+def delta(text: str) -> bytes:
+    return chunk(sse({"choices": [{"index": 0, "delta": {"content": text}}]}))
+
+
+HALF: list[Any] = [Send(stream_head() + delta("Hel") + delta("lo")), Hold()]
+
+
+@pytest.fixture
+def shared() -> Iterator[RunningServer]:
+    server = RunningServer(valkey_binary())
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def pair(data_dir: Path, shared: RunningServer) -> Iterator[tuple[LiveServer, LiveServer]]:
+    one = LiveServer.uvicorn(data_dir, REDIS_URL=shared.url, HEADRACE_KEEPALIVE_SECONDS="0.2")
+    other = LiveServer.uvicorn(data_dir, REDIS_URL=shared.url, HEADRACE_KEEPALIVE_SECONDS="0.2")
+    with one, other:
+        yield one, other
+
+
+def without_comments(lines: Iterator[str]) -> Iterator[str]:
+    return (line for line in lines if not line.startswith(":"))
+
+
+def test_every_cursor_is_served_by_both_workers(pair: tuple[LiveServer, LiveServer]) -> None:
+    with ScriptedUpstream([Send(chat_answer("<think>a</think>", *"bcdef"))]) as upstream:
+        answer = pair[0].stream(
+            model_at(f"{upstream.url}/v1"), streamOptions=CONTINUE | {"includeIds": True, "includeUsage": True}
+        )
+        whole = list(blocks(answer))
+        place = f"{STREAMS}{answer.headers['X-Stream-Id']}/"
+        for worker in pair:
+            for read in range(len(whole)):
+                resumed = worker.get(f"{place}?after={read}&includeUsage=true")
+                assert resumed.status == 200
+                assert list(without_comments(blocks(resumed))) == whole[read:]
+            assert worker.get(f"{place}?after={len(whole)}").status == 400
+            assert worker.get(f"{place}?after=x").status == 400
+        assert len(upstream.requests) == 1
+
+
+def test_the_other_worker_follows_live_lists_and_stops(pair: tuple[LiveServer, LiveServer]) -> None:
+    with ScriptedUpstream(HALF) as upstream:
+        model = model_at(f"{upstream.url}/v1")
+        answer = pair[0].stream(model, streamOptions=CONTINUE, metadata={"seat": "4"})
+        stream_id = answer.headers["X-Stream-Id"]
+        arriving = without_comments(blocks(pair[1].get(f"{STREAMS}{stream_id}/", headers={"Last-Event-ID": "1"})))
+        assert next(arriving) == 'id: 2\ndata: {"type": "content", "content": "lo"}'
+        (listed,) = [row for row in json.load(pair[1].get(STREAMS))["streams"] if row["streamId"] == stream_id]
+        assert (listed["state"], listed["events"], listed["metadata"]) == ("running", 2, {"seat": "4"})
+        asked = time.monotonic()
+        assert pair[1].request("DELETE", f"{STREAMS}{stream_id}/").status == 204
+        assert upstream.wait_disconnect()
+        assert time.monotonic() - asked < 1.0
+        assert list(arriving) == ["data: [DONE]"]
+        assert payloads(list(without_comments(blocks(answer))))[-1]["content"] == "lo"
+        assert pair[1].request("DELETE", f"{STREAMS}{stream_id}/").status == 204
+
+
+def test_foreign_unknown_and_impossible_streams_are_one_404(pair: tuple[LiveServer, LiveServer]) -> None:
+    with ScriptedUpstream([Send(chat_answer("x"))]) as upstream:
+        answer = pair[0].stream(model_at(f"{upstream.url}/v1"))
+        stream_id = answer.headers["X-Stream-Id"]
+        list(blocks(answer))
+    known = [pair[1].get(f"{STREAMS}{name}/") for name in ("A" * 24, "x%0d%0ay", "%ff", "a" * 500)]
+    assert {(answer.status, answer.read()) for answer in known} == {(404, pair[0].get(f"{STREAMS}{'B' * 24}/").read())}
+    foreign = pair[1].get(f"/api/projects/other/playground/streams/{stream_id}/")
+    assert foreign.status == 404
+
+
+def test_without_the_server_readers_of_the_producer_notice_nothing_and_others_are_told(
+    pair: tuple[LiveServer, LiveServer], shared: RunningServer
+) -> None:
+    script = [Send(stream_head() + delta("Hel")), Hold()]
+    with ScriptedUpstream(script) as upstream:
+        model = model_at(f"{upstream.url}/v1")
+        answer = pair[0].stream(model, streamOptions=CONTINUE)
+        place = f"{STREAMS}{answer.headers['X-Stream-Id']}/"
+        arriving = without_comments(blocks(answer))
+        assert "Hel" in next(arriving)
+        shared.stop()
+        refused = pair[1].get(place)
+        assert (refused.status, json.load(refused)["code"]) == (503, "journal_away")
+        assert refused.headers["Retry-After"]
+        assert next(without_comments(blocks(pair[0].get(place)))) == (
+            'id: 1\ndata: {"type": "content", "content": "Hel"}'
+        )
+        with ScriptedUpstream([Send(chat_answer("new"))]) as second:
+            whole = json.load(pair[0].post(CHAT, {"messages": MESSAGES, "model": model_at(f"{second.url}/v1")}))
+            assert whole["content"] == "new"
+        assert pair[0].request("DELETE", place).status == 204
+        assert list(arriving) == ["data: [DONE]"]
+
+
+def test_a_killed_producer_is_told_to_readers_elsewhere(pair: tuple[LiveServer, LiveServer]) -> None:
+    with ScriptedUpstream(HALF) as upstream:
+        answer = pair[0].stream(model_at(f"{upstream.url}/v1"), streamOptions=CONTINUE)
+        place = f"{STREAMS}{answer.headers['X-Stream-Id']}/"
+        arriving = without_comments(blocks(pair[1].get(place)))
+        assert ["Hel" in next(arriving), "lo" in next(arriving)] == [True, True]
+        pair[0].process.kill()
+        killed = time.monotonic()
+        told = [line.removeprefix("id: 3\n") for line in arriving]
+        assert time.monotonic() - killed < LOST_SECONDS
+        assert payloads(told)[0]["code"] == "producer_lost"
+        again = list(without_comments(blocks(pair[1].get(f"{place}?after=1"))))
+        assert again == ['id: 2\ndata: {"type": "content", "content": "lo"}', f"id: 3\n{told[0]}", "data: [DONE]"]
+
+
+def test_a_worker_alone_says_why_it_does_not_know(server: LiveServer) -> None:
+    answer = server.get(f"{STREAMS}{'A' * 24}/")
+    assert answer.status == 404
+    assert "REDIS_URL" in json.load(answer)["error"]
