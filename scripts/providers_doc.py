@@ -15,7 +15,7 @@ from headrace.stream.styles import DEFAULT, STYLES, ThinkStyle
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "providers.md"
 
 HEAD = """\
-<!-- Written by scripts/providers_doc.py from src/headrace/providers/presets.py: change the rows, then run it. -->
+<!-- Written by scripts/providers_doc.py from providers/rows.py and presets.py: change those, then run it. -->
 # Providers
 
 `model.providerId` is a name or another name from these tables; letter case, blanks and `_` make no difference. An
@@ -28,6 +28,7 @@ from a stored configuration. To add a provider, see [adding-a-provider.md](addin
 """
 DIALECTS: Mapping[str, str] = {
     "openai-chat": "OpenAI's Chat Completions",
+    "openai-responses": "OpenAI's Responses",
     "ollama": "Ollama's `/api/chat`",
     "anthropic": "Anthropic's Messages",
     "gemini": "Gemini's `generateContent`",

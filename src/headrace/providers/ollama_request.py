@@ -13,7 +13,6 @@ from urllib.parse import unquote_to_bytes
 
 from headrace.errors import FramingError, RequestError
 from headrace.providers.base import ChatRequest, Endpoint, HTTPRequest, Message, Provider
-from headrace.providers.endpoints import chat_url
 from headrace.stream.payload import decode_json
 
 _OPTIONS = {
@@ -27,7 +26,7 @@ _OPTIONS = {
 _DATA_URL = re.compile(r"data:[^,;]*(?:;[^,;]*)*?(?P<base64>;base64)?,", re.IGNORECASE)
 
 
-def build(request: ChatRequest, endpoint: Endpoint, provider: Provider) -> HTTPRequest:
+def build(request: ChatRequest, endpoint: Endpoint, _provider: Provider) -> HTTPRequest:
     """The POST for one chat; `extra_body` goes over everything else, its `options` over ours."""
     options = {theirs: value for ours, theirs in _OPTIONS.items() if (value := getattr(request, ours)) is not None}
     body: dict[str, Any] = {
@@ -43,7 +42,7 @@ def build(request: ChatRequest, endpoint: Endpoint, provider: Provider) -> HTTPR
         options |= extra.pop("options")
     sent = {name: value for name, value in body.items() if value is not None}
     return HTTPRequest.json(
-        chat_url(provider, endpoint.base_url),
+        f"{endpoint.base_url}/api/chat",
         sent | ({"options": options} if options else {}) | extra,
         endpoint.key_header(),
     )

@@ -1,0 +1,255 @@
+"""The providers that Headrace knows, as rows of data.
+
+Adding one that speaks a dialect we have is one row here and one fixture. Refuses to know keys: it names the
+environment variables that people keep them in, and reads none.
+"""
+
+from __future__ import annotations
+
+from headrace.providers import anthropic, bedrock, bedrock_invoke, gemini, ollama, openai_chat, responses
+from headrace.providers.base import Adapter, Provider
+from headrace.stream.thinking import DEFAULT, STYLES, ThinkStyle
+
+_CHAT = openai_chat.ADAPTER
+
+
+def _row(
+    name: str,
+    title: str,
+    url: str = "",
+    key: str = "",
+    docs: str = "",
+    *quirks: str,
+    adapter: Adapter = _CHAT,
+    think: ThinkStyle | None = DEFAULT,
+) -> Provider:
+    return Provider(name, adapter, url, title, think, key, frozenset(quirks), docs)
+
+
+ROWS = (
+    _row(
+        "openai",
+        "OpenAI",
+        "https://api.openai.com/v1",
+        "OPENAI_API_KEY",
+        "https://platform.openai.com/docs/api-reference/chat",
+        "openai_models",
+    ),
+    _row(
+        "openai-responses",
+        "OpenAI (Responses)",
+        "https://api.openai.com/v1",
+        "OPENAI_API_KEY",
+        "https://platform.openai.com/docs/api-reference/responses",
+        "openai_models",
+        adapter=responses.ADAPTER,
+    ),
+    _row(
+        "deepseek",
+        "DeepSeek",
+        "https://api.deepseek.com/v1",
+        "DEEPSEEK_API_KEY",
+        "https://api-docs.deepseek.com",
+    ),
+    _row(
+        "zhipu",
+        "智谱 GLM",
+        "https://open.bigmodel.cn/api/paas/v4",
+        "ZHIPUAI_API_KEY",
+        "https://docs.bigmodel.cn",
+    ),
+    _row("zai", "Z.ai", "https://api.z.ai/api/paas/v4", "ZAI_API_KEY", "https://docs.z.ai"),
+    _row(
+        "siliconflow",
+        "SiliconFlow 硅基流动",
+        "https://api.siliconflow.cn/v1",
+        "SILICONFLOW_API_KEY",
+        "https://docs.siliconflow.cn",
+    ),
+    _row(
+        "dashscope",
+        "阿里云百炼 Qwen",
+        "https://dashscope.aliyuncs.com/compatible-mode/v1",
+        "DASHSCOPE_API_KEY",
+        "https://help.aliyun.com/zh/model-studio/compatibility-of-openai-with-dashscope",
+    ),
+    _row(
+        "volcengine",
+        "火山方舟 Doubao",
+        "https://ark.cn-beijing.volces.com/api/v3",
+        "ARK_API_KEY",
+        "https://www.volcengine.com/docs/82379",
+    ),
+    _row(
+        "moonshot",
+        "Moonshot Kimi",
+        "https://api.moonshot.cn/v1",
+        "MOONSHOT_API_KEY",
+        "https://platform.moonshot.cn/docs",
+    ),
+    _row("minimax", "MiniMax", "https://api.minimaxi.com/v1", "MINIMAX_API_KEY", "https://platform.minimaxi.com/docs"),
+    _row("302ai", "302.AI", "https://api.302.ai/v1", "", "https://doc.302.ai"),
+    _row(
+        "openrouter",
+        "OpenRouter",
+        "https://openrouter.ai/api/v1",
+        "OPENROUTER_API_KEY",
+        "https://openrouter.ai/docs",
+    ),
+    _row("groq", "Groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY", "https://console.groq.com/docs"),
+    _row("xai", "xAI", "https://api.x.ai/v1", "XAI_API_KEY", "https://docs.x.ai"),
+    _row(
+        "mistral",
+        "Mistral",
+        "https://api.mistral.ai/v1",
+        "MISTRAL_API_KEY",
+        "https://docs.mistral.ai/api",
+        "no_stream_options",
+    ),
+    _row("together", "Together", "https://api.together.xyz/v1", "TOGETHER_API_KEY", "https://docs.together.ai"),
+    _row(
+        "fireworks",
+        "Fireworks",
+        "https://api.fireworks.ai/inference/v1",
+        "FIREWORKS_API_KEY",
+        "https://docs.fireworks.ai",
+        "no_stream_options",
+    ),
+    _row(
+        "cerebras", "Cerebras", "https://api.cerebras.ai/v1", "CEREBRAS_API_KEY", "https://inference-docs.cerebras.ai"
+    ),
+    _row(
+        "perplexity",
+        "Perplexity",
+        "https://api.perplexity.ai",
+        "PERPLEXITY_API_KEY",
+        "https://docs.perplexity.ai",
+        "no_stream_options",
+    ),
+    _row(
+        "huggingface",
+        "Hugging Face",
+        "https://router.huggingface.co/v1",
+        "HF_TOKEN",
+        "https://huggingface.co/docs/inference-providers",
+    ),
+    _row(
+        "nvidia",
+        "NVIDIA",
+        "https://integrate.api.nvidia.com/v1",
+        "NVIDIA_API_KEY",
+        "https://docs.api.nvidia.com/nim",
+    ),
+    _row(
+        "azure",
+        "Azure OpenAI",
+        "",
+        "AZURE_OPENAI_API_KEY",
+        "https://learn.microsoft.com/azure/ai-foundry/openai/reference",
+        "azure",
+        "openai_models",
+    ),
+    _row(
+        "azure-responses",
+        "Azure OpenAI (Responses)",
+        "",
+        "AZURE_OPENAI_API_KEY",
+        "https://learn.microsoft.com/azure/ai-foundry/openai/how-to/responses",
+        "azure",
+        "openai_models",
+        adapter=responses.ADAPTER,
+    ),
+    _row(
+        "bedrock-mantle",
+        "Amazon Bedrock (Responses)",
+        "",
+        "AWS_BEARER_TOKEN_BEDROCK",
+        "https://docs.aws.amazon.com/bedrock/latest/userguide/bedrock-mantle.html",
+        adapter=responses.ADAPTER,
+    ),
+    _row("vllm", "vLLM", "http://localhost:8000/v1", "", "https://docs.vllm.ai", "self_hosted"),
+    _row("sglang", "SGLang", "http://localhost:30000/v1", "", "https://docs.sglang.ai", "self_hosted"),
+    _row(
+        "llamacpp",
+        "llama.cpp",
+        "http://localhost:8080/v1",
+        "",
+        "https://github.com/ggml-org/llama.cpp/tree/master/tools/server",
+        "self_hosted",
+    ),
+    _row("lmstudio", "LM Studio", "http://localhost:1234/v1", "", "https://lmstudio.ai/docs", "self_hosted"),
+    _row(
+        "ollama",
+        "Ollama",
+        "http://localhost:11434",
+        "OLLAMA_API_KEY",
+        "https://docs.ollama.com/api",
+        adapter=ollama.ADAPTER,
+    ),
+    _row(
+        "ollama-openai",
+        "Ollama (OpenAI face)",
+        "http://localhost:11434/v1",
+        "OLLAMA_API_KEY",
+        "https://docs.ollama.com/api/openai-compatibility",
+        "self_hosted",
+    ),
+    _row(
+        "anthropic",
+        "Anthropic",
+        "https://api.anthropic.com/v1",
+        "ANTHROPIC_API_KEY",
+        "https://platform.claude.com/docs/en/api/messages",
+        adapter=anthropic.ADAPTER,
+        think=None,
+    ),
+    _row(
+        "vertex-anthropic",
+        "Anthropic on Vertex",
+        "",
+        "",
+        "https://docs.cloud.google.com/vertex-ai/generative-ai/docs/partner-models/claude",
+        "vertex",
+        adapter=anthropic.ADAPTER,
+        think=None,
+    ),
+    _row(
+        "gemini",
+        "Google Gemini",
+        "https://generativelanguage.googleapis.com/v1beta",
+        "GEMINI_API_KEY",
+        "https://ai.google.dev/api/generate-content",
+        adapter=gemini.ADAPTER,
+        think=None,
+    ),
+    _row(
+        "vertex-gemini",
+        "Gemini on Vertex",
+        "",
+        "",
+        "https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference",
+        "vertex",
+        adapter=gemini.ADAPTER,
+        think=None,
+    ),
+    _row(
+        "bedrock",
+        "Amazon Bedrock",
+        "",
+        "AWS_BEARER_TOKEN_BEDROCK",
+        "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html",
+        adapter=bedrock.ADAPTER,
+        think=STYLES["thinking"],
+    ),
+    _row(
+        "bedrock-invoke",
+        "Amazon Bedrock (invoked)",
+        "",
+        "AWS_BEARER_TOKEN_BEDROCK",
+        "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModelWithResponseStream.html",
+        adapter=bedrock_invoke.ADAPTER,
+        think=STYLES["thinking"],
+    ),
+    _row("local", "The local model", "", "", "", "self_hosted"),
+    _row("openai-compatible", "Any OpenAI-compatible endpoint"),
+)
