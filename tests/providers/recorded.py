@@ -69,7 +69,9 @@ def check_cuts(provider: Provider, recording: Recording) -> int:
 def error_message(expected: dict[str, Any]) -> str:
     """The provider's words for its error."""
     error = expected["error"]
-    return str(expected.get("error_message") or (error["message"] if isinstance(error, dict) else error))
+    if isinstance(error, dict):
+        error = (error.get("errors") or [error])[0].get("message", "")
+    return str(expected.get("error_message") or error)
 
 
 def check_refusal(recording: Recording) -> UpstreamError:

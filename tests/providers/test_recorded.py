@@ -10,6 +10,12 @@ from tests.corpus import needs_corpus
 from tests.providers.recorded import Recording, check_cuts, check_refusal, check_stream, recordings
 
 ROWS = {
+    "cohere-v2": "cohere",
+    "dashscope": "dashscope-native",
+    "mistral": "mistral",
+    "cloudflare-run": "cloudflare-run",
+    "ollama-generate": "ollama-generate",
+    "openai-completions": "openai-completions",
     "openai-responses": "openai-responses",
 }
 CODES = {400: "upstream_bad_request", 401: "upstream_auth", 403: "upstream_auth", 404: "upstream_not_found"}

@@ -34,19 +34,31 @@ def cite(
 class Sources:
     """The sources of one answer, each named once: many providers repeat their whole list in every piece."""
 
-    __slots__ = ("_last", "_seen")
+    __slots__ = ("_last", "_links", "_seen")
 
     def __init__(self) -> None:
         self._seen: set[Citation] = set()
+        self._links: set[str] = set()
         self._last: Any = None
 
     def listed(self, value: Any) -> Iterator[Citation]:
-        """The new ones of a list of links, or of objects that name them (Perplexity's, xAI's, DashScope's)."""
+        """The new links of a list of them, or of objects that name them (Perplexity's, xAI's, DashScope's)."""
         if value == self._last or not isinstance(value, list):
             return
         self._last = value
         for item in value:
-            yield from self.new([_listed(item)])
+            found = _listed(item)
+            if found is not None and found.url not in self._links:
+                self._links.add(found.url)
+                yield from self.new([found])
+
+    def referenced(self, content: list[Any]) -> Iterator[Citation]:
+        """The new ones among content parts (Mistral's): references, which have an id or a link."""
+        for part in content:
+            if isinstance(part, dict) and part.get("type") in ("reference", "tool_reference"):
+                ids = part.get("reference_ids")
+                yield from self.new([cite(part.get("url"), part.get("title"), quote=part.get("description"))])
+                yield from self.new(cite(title=each) for each in (ids if isinstance(ids, list) else ()))
 
     def annotated(self, value: Any) -> Iterator[Citation]:
         """The new ones of OpenAI's `annotations`, of its Chat Completions or its Responses."""

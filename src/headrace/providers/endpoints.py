@@ -85,7 +85,7 @@ def base_url(text: str, provider: Provider, *, default_path: str = "") -> str:
 
 
 def _pasted(provider: Provider) -> tuple[str, ...]:
-    if provider.adapter.name == "ollama":
+    if provider.adapter.name in ("ollama", "ollama-generate"):
         return _PASTED_OLLAMA
     return _PASTED_AZURE if "azure" in provider.quirks else _PASTED_OPENAI
 

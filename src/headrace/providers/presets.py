@@ -74,6 +74,11 @@ _HOST_ENDINGS: Mapping[str, str] = {
     ".cognitiveservices.azure.com": "azure",
     "aiplatform.googleapis.com": "vertex-gemini",
     ".amazonaws.com": "bedrock",
+    ".api.aws": "bedrock-mantle",
+    "api.cloudflare.com": "cloudflare",
+    ".databricks.com": "databricks",
+    ".azuredatabricks.net": "databricks",
+    ".snowflakecomputing.com": "snowflake",
 }
 
 
@@ -106,7 +111,8 @@ def resolve(provider_id: str, endpoint: str = "") -> Provider:
     """The row for a provider's name and the endpoint beside it.
 
     An unknown name is known by its endpoint's host, else it is any OpenAI-compatible endpoint. Ollama's two faces are
-    told apart by the endpoint's path, and a pasted `/responses` asks for that dialect wherever chats are spoken.
+    told apart by the endpoint's path, and so are Cloudflare's; a pasted `/responses` asks for that dialect wherever
+    chats are spoken.
     """
     asked = "-".join(provider_id.strip().lower().replace("_", " ").split())
     row = PRESETS.get(_ALIASES.get(asked, asked)) or _row_of_host(endpoint) or GENERIC
@@ -114,6 +120,8 @@ def resolve(provider_id: str, endpoint: str = "") -> Provider:
         row = _ollama_face(row, endpoint)
     if row.adapter is openai_chat.ADAPTER and _path_of(endpoint).endswith("/responses"):
         return PRESETS["openai-responses"] if row.name == "openai" else replace(row, adapter=responses.ADAPTER)
+    if row.name == "cloudflare" and "/ai/run" in _path_of(endpoint):
+        return PRESETS["cloudflare-run"]
     return row
 
 

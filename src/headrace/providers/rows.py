@@ -6,7 +6,20 @@ environment variables that people keep them in, and reads none.
 
 from __future__ import annotations
 
-from headrace.providers import anthropic, bedrock, bedrock_invoke, gemini, ollama, openai_chat, responses
+from headrace.providers import (
+    anthropic,
+    bedrock,
+    bedrock_invoke,
+    cloudflare,
+    cohere,
+    completions,
+    dashscope,
+    gemini,
+    mistral,
+    ollama,
+    openai_chat,
+    responses,
+)
 from headrace.providers.base import Adapter, Provider
 from headrace.stream.thinking import DEFAULT, STYLES, ThinkStyle
 
@@ -34,6 +47,14 @@ ROWS = (
         "OPENAI_API_KEY",
         "https://platform.openai.com/docs/api-reference/chat",
         "openai_models",
+    ),
+    _row(
+        "openai-completions",
+        "OpenAI (completions)",
+        "https://api.openai.com/v1",
+        "OPENAI_API_KEY",
+        "https://platform.openai.com/docs/api-reference/completions",
+        adapter=completions.ADAPTER,
     ),
     _row(
         "openai-responses",
@@ -74,6 +95,14 @@ ROWS = (
         "https://help.aliyun.com/zh/model-studio/compatibility-of-openai-with-dashscope",
     ),
     _row(
+        "dashscope-native",
+        "阿里云百炼 Qwen (DashScope)",
+        "https://dashscope.aliyuncs.com/api/v1",
+        "DASHSCOPE_API_KEY",
+        "https://help.aliyun.com/zh/model-studio/dashscope-api-reference",
+        adapter=dashscope.ADAPTER,
+    ),
+    _row(
         "volcengine",
         "火山方舟 Doubao",
         "https://ark.cn-beijing.volces.com/api/v3",
@@ -104,7 +133,15 @@ ROWS = (
         "https://api.mistral.ai/v1",
         "MISTRAL_API_KEY",
         "https://docs.mistral.ai/api",
-        "no_stream_options",
+        adapter=mistral.ADAPTER,
+    ),
+    _row(
+        "cohere",
+        "Cohere",
+        "https://api.cohere.com/v2",
+        "CO_API_KEY",
+        "https://docs.cohere.com/reference/chat-stream",
+        adapter=cohere.ADAPTER,
     ),
     _row("together", "Together", "https://api.together.xyz/v1", "TOGETHER_API_KEY", "https://docs.together.ai"),
     _row(
@@ -187,6 +224,14 @@ ROWS = (
         adapter=ollama.ADAPTER,
     ),
     _row(
+        "ollama-generate",
+        "Ollama (one prompt)",
+        "http://localhost:11434",
+        "OLLAMA_API_KEY",
+        "https://docs.ollama.com/api/generate",
+        adapter=ollama.GENERATE,
+    ),
+    _row(
         "ollama-openai",
         "Ollama (OpenAI face)",
         "http://localhost:11434/v1",
@@ -249,6 +294,37 @@ ROWS = (
         "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModelWithResponseStream.html",
         adapter=bedrock_invoke.ADAPTER,
         think=STYLES["thinking"],
+    ),
+    _row(
+        "cloudflare",
+        "Cloudflare Workers AI",
+        "",
+        "CLOUDFLARE_API_TOKEN",
+        "https://developers.cloudflare.com/workers-ai/configuration/open-ai-compatibility/",
+    ),
+    _row(
+        "cloudflare-run",
+        "Cloudflare Workers AI (run)",
+        "",
+        "CLOUDFLARE_API_TOKEN",
+        "https://developers.cloudflare.com/workers-ai/get-started/rest-api/",
+        adapter=cloudflare.ADAPTER,
+    ),
+    _row(
+        "databricks",
+        "Databricks",
+        "",
+        "DATABRICKS_TOKEN",
+        "https://docs.databricks.com/aws/en/machine-learning/model-serving/query-chat-models",
+        "no_stream_options",
+    ),
+    _row(
+        "snowflake",
+        "Snowflake Cortex",
+        "",
+        "SNOWFLAKE_TOKEN",
+        "https://docs.snowflake.com/en/user-guide/snowflake-cortex/open_ai_sdk",
+        "max_completion_tokens",
     ),
     _row("local", "The local model", "", "", "", "self_hosted"),
     _row("openai-compatible", "Any OpenAI-compatible endpoint"),
