@@ -15,7 +15,7 @@ from headrace.stream.styles import DEFAULT, STYLES, ThinkStyle
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "providers.md"
 
 HEAD = """\
-<!-- Written by scripts/providers_doc.py from src/headrace/providers/presets.py: change the rows, then run it. -->
+<!-- Written by scripts/providers_doc.py from providers/rows.py and presets.py: change those, then run it. -->
 # Providers
 
 `model.providerId` is a name or another name from these tables; letter case, blanks and `_` make no difference. An
@@ -28,6 +28,13 @@ from a stored configuration. To add a provider, see [adding-a-provider.md](addin
 """
 DIALECTS: Mapping[str, str] = {
     "openai-chat": "OpenAI's Chat Completions",
+    "openai-responses": "OpenAI's Responses",
+    "openai-completions": "OpenAI's completions",
+    "mistral": "Mistral's Chat Completions",
+    "cohere": "Cohere's chat, version 2",
+    "dashscope": "DashScope's own form",
+    "cloudflare-run": "Cloudflare's `ai/run`",
+    "ollama-generate": "Ollama's `/api/generate`",
     "ollama": "Ollama's `/api/chat`",
     "anthropic": "Anthropic's Messages",
     "gemini": "Gemini's `generateContent`",
@@ -35,6 +42,7 @@ DIALECTS: Mapping[str, str] = {
     "bedrock-invoke": "Amazon Bedrock's InvokeModel",
 }
 QUIRKS: Mapping[str, str] = {
+    "max_completion_tokens": "`max_completion_tokens` instead of `max_tokens`",
     "azure": "the key travels as `api-key`; `api-version` is kept",
     "no_stream_options": "`stream_options` is not sent: usage comes by itself, or is estimated",
     "openai_models": "`max_completion_tokens` for reasoning models, and none of our default temperature",

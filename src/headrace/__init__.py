@@ -13,13 +13,23 @@ if TYPE_CHECKING:
     from headrace.common.services.llm_service import Answer, LLMService
     from headrace.common.services.llm_streaming import LLMStreamingService, create_streaming_response
     from headrace.errors import ERROR_CODES, HeadraceError, RequestError, UpstreamError
-    from headrace.stream.events import Failure, Finish, ReasoningDelta, TextDelta, Timing, ToolCallDelta, Usage
+    from headrace.stream.events import (
+        Citation,
+        Failure,
+        Finish,
+        ReasoningDelta,
+        TextDelta,
+        Timing,
+        ToolCallDelta,
+        Usage,
+    )
 
 __version__ = "0.1.0"
 
 __all__ = [
     "ERROR_CODES",
     "Answer",
+    "Citation",
     "Failure",
     "Finish",
     "HeadraceError",

@@ -9,7 +9,7 @@ from typing import assert_never
 from headrace.providers.base import Provider
 from headrace.providers.decoder import StreamDecoder
 from headrace.providers.presets import PRESETS
-from headrace.stream.events import Event, Failure, Finish, ReasoningDelta, TextDelta, ToolCallDelta, Usage
+from headrace.stream.events import Citation, Event, Failure, Finish, ReasoningDelta, TextDelta, ToolCallDelta, Usage
 
 BY_DIALECT = {"openai-chat": PRESETS["openai"], "ollama": PRESETS["ollama"]}
 
@@ -21,6 +21,7 @@ class Outcome:
     content: str = ""
     reasoning: str = ""
     calls: list[list[str]] = field(default_factory=list)
+    citations: list[Citation] = field(default_factory=list)
     failure: Failure | None = None
     finish: Finish | None = None
 
@@ -55,6 +56,9 @@ def summed(events: list[Event]) -> Outcome:
                     outcome.calls.append(["", "", ""])
                 call = outcome.calls[index]
                 call[:] = [call[0] + call_id, call[1] + name, call[2] + arguments]
+            case Citation():
+                assert event.url or event.title or event.quote
+                outcome.citations.append(event)
             case Failure():
                 assert outcome.failure is None
                 outcome.failure = event

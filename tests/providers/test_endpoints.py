@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.errors import RequestError
-from headrace.providers.base import Provider
-from headrace.providers.endpoints import chat_url
+from headrace.providers.base import ChatRequest, Endpoint, Provider
 from headrace.providers.presets import PRESETS, base_for, resolve, think_style
 from headrace.stream.thinking import STYLES
 
@@ -50,7 +49,8 @@ NAMED_IN_THE_ISSUE = [
 
 def _url(provider_id: str, endpoint: str = "") -> str:
     provider = resolve(provider_id, endpoint)
-    return chat_url(provider, base_for(provider, endpoint))
+    question = ChatRequest([{"role": "user", "content": "Hi"}])
+    return provider.adapter.build(question, Endpoint(base_for(provider, endpoint), "m"), provider).url
 
 
 @pytest.mark.parametrize(
@@ -106,6 +106,17 @@ def _url(provider_id: str, endpoint: str = "") -> str:
             "azure",
             "https://r.openai.azure.com/openai/deployments/d",
             "https://r.openai.azure.com/openai/deployments/d/chat/completions?api-version=2024-10-21",
+        ),
+        ("openai", "https://api.openai.com/v1/responses", "https://api.openai.com/v1/responses"),
+        ("openai-responses", "", "https://api.openai.com/v1/responses"),
+        ("openai-responses", "https://proxy.example/v1/chat/completions", "https://proxy.example/v1/responses"),
+        ("xai", "https://api.x.ai/v1/responses", "https://api.x.ai/v1/responses"),
+        ("unknown", "http://127.0.0.1:1234/v1/responses", "http://127.0.0.1:1234/v1/responses"),
+        ("azure-responses", "https://r.openai.azure.com", "https://r.openai.azure.com/openai/v1/responses"),
+        (
+            "azure-responses",
+            "https://r.openai.azure.com/openai/deployments/d/responses?api-version=2025-04-01-preview",
+            "https://r.openai.azure.com/openai/v1/responses?api-version=2025-04-01-preview",
         ),
         (
             "whatever",
@@ -181,7 +192,7 @@ def test_a_row_leads_to_itself(row: Provider) -> None:
     assert resolve(row.name) is row
     assert resolve(f" {row.name.upper()} ") is row
     if row.base_url.startswith("https:"):
-        assert resolve("unknown", row.base_url) is row
+        assert resolve("unknown", row.base_url).base_url == row.base_url
         assert base_for(row, row.base_url) == row.base_url
         assert row.docs_url.startswith("https://")
 

@@ -17,10 +17,10 @@ import msgspec
 from headrace.commands.choice import LOCAL, choose
 from headrace.commands.terminal import DIM, PLAIN, CommandError, coloured, complain
 from headrace.common.services.llm_service import LLMService
-from headrace.stream.events import Failure, Finish, ReasoningDelta, TextDelta, ToolCallDelta
-from headrace.stream.wire import failure_object, finish_object, tool_call_object
+from headrace.stream.events import Citation, Failure, Finish, ReasoningDelta, TextDelta, ToolCallDelta
+from headrace.stream.wire import citation_object, failure_object, finish_object, tool_call_object
 
-ShownEvent = TextDelta | ReasoningDelta | ToolCallDelta | Failure | Finish
+ShownEvent = TextDelta | ReasoningDelta | ToolCallDelta | Citation | Failure | Finish
 
 # A model's text must not move the cursor, rename the window or do worse: its control characters are not shown.
 _CONTROLS = dict.fromkeys((*range(9), 11, 12, *range(13, 32), *range(127, 160)))
@@ -67,6 +67,8 @@ def _shown(event: ShownEvent) -> dict[str, object]:
             return {"type": "reasoning", "content": text}
         case ToolCallDelta():
             return tool_call_object(event)
+        case Citation():
+            return citation_object(event)
         case Failure():
             return failure_object(event)
         case Finish():
@@ -82,8 +84,8 @@ def _print(events: Iterable[ShownEvent], title: str) -> int:
                 screen.answer(text)
             case ReasoningDelta(text):
                 screen.reasoning(text)
-            case ToolCallDelta():
-                pass  # no tools are offered here
+            case ToolCallDelta() | Citation():
+                pass  # no tools are offered here, nor sources asked for
             case Failure():
                 screen.close()
                 complain(f"headrace: {event.message} ({event.code})")

@@ -7,6 +7,7 @@ and calls of the caller's tools are the answer.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -14,11 +15,13 @@ from headrace.errors import ErrorCode, FramingError
 from headrace.providers.anthropic_events import Block, Counts, Delta, WireEvent, decode, decode_strictly, rebuild
 from headrace.providers.anthropic_request import build
 from headrace.providers.base import Adapter
+from headrace.providers.citations import Sources, cite
 from headrace.providers.error_facts import find_error, read_facts
 from headrace.providers.failures import failure, failure_in_stream
 from headrace.providers.lenient import count_of
 from headrace.providers.tool_calls import arguments_text
 from headrace.stream.events import (
+    Citation,
     Event,
     Failure,
     Finish,
@@ -67,11 +70,12 @@ class _OpenCall:
 class AnthropicParser:
     """One answer, event by event."""
 
-    __slots__ = ("_calls", "_finished", "_open", "_usage", "provider_reason")
+    __slots__ = ("_calls", "_finished", "_open", "_sources", "_usage", "provider_reason")
 
     def __init__(self) -> None:
         self._calls = 0
         self._open: dict[int | None, _OpenCall] = {}
+        self._sources = Sources()
         self._usage = Usage()
         self._finished = False
         self.provider_reason = ""
@@ -148,6 +152,8 @@ class AnthropicParser:
             return [TextDelta(delta.text)] if delta.text else []
         if delta.type == "thinking_delta":
             return [ReasoningDelta(delta.thinking)] if delta.thinking else []
+        if delta.type == "citations_delta":
+            return list(self._sources.new([_cite(delta.citation)]))
         call = self._open.get(event.index)
         if call is None or not delta.partial_json:
             return []
@@ -156,7 +162,8 @@ class AnthropicParser:
 
     def _begin(self, block: Block, index: int | None) -> list[Event]:
         if block.type == "text":
-            return [TextDelta(block.text)] if block.text else []
+            said = [TextDelta(block.text)] if block.text else []
+            return [*said, *self._sources.new(map(_cite, block.citations or ()))]
         if block.type == "thinking":
             return [ReasoningDelta(block.thinking)] if block.thinking else []
         if block.type != "tool_use":
@@ -198,6 +205,17 @@ class AnthropicParser:
     def _finish(self) -> list[Event]:
         rest = [event for index in list(self._open) for event in self._end(index)]
         return [*rest, Finish(FINISH_REASONS.get(self.provider_reason, "stop"), self.provider_reason)]
+
+
+def _cite(location: Any) -> Citation | None:
+    """A place in a document of the caller's, or on a page that was found."""
+    if not isinstance(location, dict):
+        return None
+    return cite(
+        location.get("url") or location.get("source"),
+        location.get("title") or location.get("document_title"),
+        quote=location.get("cited_text"),
+    )
 
 
 def _failure(kind: str, known: Failure) -> Failure:

@@ -21,6 +21,7 @@ class Block(msgspec.Struct, gc=False):
     input: Any = None
     text: str | None = None
     thinking: str | None = None
+    citations: list[Any] | None = None
 
 
 class Delta(msgspec.Struct, gc=False):
@@ -29,6 +30,7 @@ class Delta(msgspec.Struct, gc=False):
     thinking: str | None = None
     partial_json: str | None = None
     stop_reason: str | None = None
+    citation: Any = None
 
 
 class OutputDetails(msgspec.Struct, gc=False):
@@ -76,7 +78,7 @@ def rebuild(value: Any) -> WireEvent:
     return WireEvent(
         type=as_text(value.get("type")),
         index=whole_number(value.get("index")),
-        delta=_texts(Delta, delta) if isinstance(delta, dict) else None,
+        delta=_delta(delta) if isinstance(delta, dict) else None,
         content_block=_block(value.get("content_block")),
         message=Message(_counts(message.get("usage"))) if isinstance(message, dict) else None,
         usage=_counts(value.get("usage")),
@@ -85,15 +87,17 @@ def rebuild(value: Any) -> WireEvent:
     )
 
 
-def _texts(kind: type[Delta], value: dict[str, Any]) -> Delta:
-    return kind(**{name: as_text(value.get(name)) for name in kind.__struct_fields__})
+def _delta(value: dict[str, Any]) -> Delta:
+    texts = {name: as_text(value.get(name)) for name in ("type", "text", "thinking", "partial_json", "stop_reason")}
+    return Delta(**texts, citation=value.get("citation"))
 
 
 def _block(value: Any) -> Block | None:
     if not isinstance(value, dict):
         return None
     texts = {name: as_text(value.get(name)) for name in ("type", "id", "name", "text", "thinking")}
-    return Block(**texts, input=value.get("input"))
+    citations = value.get("citations")
+    return Block(**texts, input=value.get("input"), citations=citations if isinstance(citations, list) else None)
 
 
 def _counts(value: Any) -> Counts | None:

@@ -25,12 +25,14 @@ from headrace.providers.bedrock_events import (
 )
 from headrace.providers.bedrock_request import build_converse
 from headrace.providers.bedrock_signing import secrets_of, sign
+from headrace.providers.citations import Sources, cite
 from headrace.providers.error_facts import find_error, read_facts
 from headrace.providers.failures import failure, failure_in_stream
 from headrace.providers.lenient import as_text, count_of
 from headrace.providers.tool_calls import arguments_text
 from headrace.stream.aws_eventstream import AWSEventStreamDecoder
 from headrace.stream.events import (
+    Citation,
     Event,
     Failure,
     Finish,
@@ -82,12 +84,13 @@ class _OpenCall:
 class ConverseParser:
     """One answer, event by event."""
 
-    __slots__ = ("_calls", "_finished", "_open", "provider_reason")
+    __slots__ = ("_calls", "_finished", "_open", "_sources", "provider_reason")
 
     def __init__(self) -> None:
         self._calls = 0
         self._open: dict[int | None, _OpenCall] = {}
         self._finished = False
+        self._sources = Sources()
         self.provider_reason = ""
 
     def feed(self, frame: Frame) -> list[Event]:
@@ -145,6 +148,8 @@ class ConverseParser:
             return [TextDelta(delta.text)]
         if delta.reasoning_content is not None:
             return [ReasoningDelta(delta.reasoning_content.text)] if delta.reasoning_content.text else []
+        if delta.citation is not None:
+            return list(self._sources.new([_cite(delta.citation)]))
         call = self._open.get(index)
         if call is None or delta.tool_use is None or not (arguments := arguments_text(delta.tool_use.input)):
             return []
@@ -166,11 +171,23 @@ class ConverseParser:
         match block:
             case {"text": str(text)} | {"reasoningContent": {"reasoningText": {"text": str(text)}}} if text:
                 return [TextDelta(text) if "text" in block else ReasoningDelta(text)]
+            case {"citationsContent": {"content": list(said), "citations": list(found)}}:
+                told = as_text(said)
+                return [*([TextDelta(told)] if told else []), *self._sources.new(map(_cite, found))]
             case {"toolUse": dict(value)}:
                 call = tool_use_of(value) or ToolUse()
                 begun = self._begin(call, index)
                 return [*begun, *self._delta(Delta(tool_use=call), index), *self._end(index)]
         return []
+
+
+def _cite(citation: Any) -> Citation | None:
+    if not isinstance(citation, dict):
+        return None
+    location, content = citation.get("location"), citation.get("sourceContent")
+    web = location.get("web") if isinstance(location, dict) else None
+    web = web if isinstance(web, dict) else {}
+    return cite(web.get("url"), citation.get("title") or web.get("domain"), quote=content)
 
 
 def read_exception(frame: Frame) -> Failure:

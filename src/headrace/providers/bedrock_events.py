@@ -27,6 +27,7 @@ class Delta(msgspec.Struct, gc=False, rename="camel"):
     text: str | None = None
     reasoning_content: Reasoning | None = None
     tool_use: ToolUse | None = None
+    citation: Any = None
 
 
 class Start(msgspec.Struct, gc=False, rename="camel"):
@@ -74,6 +75,7 @@ def _rebuilt_delta(value: dict[str, Any]) -> Delta:
         text=as_text(value.get("text")),
         reasoning_content=Reasoning(as_text(reasoning.get("text"))) if isinstance(reasoning, dict) else None,
         tool_use=tool_use_of(value.get("toolUse")),
+        citation=value.get("citation"),
     )
 
 

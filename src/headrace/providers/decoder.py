@@ -19,6 +19,7 @@ from headrace.providers.lenient import is_whole
 from headrace.providers.scrubbing import one_line, scrub
 from headrace.providers.surrogates import Content, HalfJoiner, text_of
 from headrace.stream.events import (
+    Citation,
     Event,
     Failure,
     Finish,
@@ -172,8 +173,12 @@ class StreamDecoder:
         read = self._parser.feed
         for frame in self._framing.feed(data):
             for event in read(frame):
-                if (type(event) is TextDelta or type(event) is ReasoningDelta) and self._direct:
-                    text = event.text
+                kind = type(event)
+                if kind is Usage:
+                    self.usage = event  # type: ignore[assignment]
+                    continue
+                if self._direct and (kind is TextDelta or kind is ReasoningDelta):
+                    text = event.text  # type: ignore[union-attr]
                     room = self._room - len(text) - EVENT_COST
                     if room >= 0 and (text.isascii() or is_whole(text)):
                         self._room = room
@@ -200,6 +205,8 @@ class StreamDecoder:
                 for whole in self._halves.feed(event):
                     self._emit(whole, out)
                 self._direct = self._passes and not self._halves.held
+            case Citation():
+                self._cite(event, out)
             case Usage():
                 self.usage = event
             case Finish():
@@ -224,6 +231,14 @@ class StreamDecoder:
                 out += splitter.field_seen()
             out.append(event)
         self._passes = splitter.passthrough
+
+    def _cite(self, citation: Citation, out: list[Event]) -> None:
+        """Its characters count like the answer's, for a provider may name a whole library."""
+        texts = (citation.url, citation.title, citation.text, citation.quote)
+        self._room -= sum(map(len, texts)) + EVENT_COST
+        if self._room < 0:
+            raise FramingError(f"it is longer than {MAX_ANSWER} characters", code="upstream_limit")
+        out.append(citation)
 
     # The end, once.
 

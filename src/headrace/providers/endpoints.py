@@ -19,8 +19,9 @@ AZURE_API_VERSION = "2024-10-21"
 """The last dated version of Azure's API; its `/openai/v1` needs none."""
 
 _PASTED_OPENAI = ("/chat/completions", "/completions", "/responses", "/models")
-_PASTED_AZURE = ("/chat/completions", "/completions")
+_PASTED_AZURE = ("/chat/completions", "/completions", "/responses")
 _PASTED_OLLAMA = ("/api/chat", "/api/generate", "/api/tags", "/api", "/v1/chat/completions", "/v1/models", "/v1")
+_DEPLOYMENT = re.compile(r"/deployments/[^/]+$")
 _AROUND = " \t\r\n\"'`<>,;\u00a0\u3000\ufeff"
 _LOCAL_NAME = re.compile(r"^(localhost|127\.|\[?::1|0\.0\.0\.0|10\.|192\.168\.|host\.docker\.internal)", re.IGNORECASE)
 
@@ -84,7 +85,7 @@ def base_url(text: str, provider: Provider, *, default_path: str = "") -> str:
 
 
 def _pasted(provider: Provider) -> tuple[str, ...]:
-    if provider.adapter.name == "ollama":
+    if provider.adapter.name in ("ollama", "ollama-generate"):
         return _PASTED_OLLAMA
     return _PASTED_AZURE if "azure" in provider.quirks else _PASTED_OPENAI
 
@@ -94,22 +95,20 @@ def _azure_version(query: str) -> str:
     return urlencode({"api-version": version}) if version else ""
 
 
-def chat_url(provider: Provider, base: str) -> str:
-    """The URL that a chat with this provider is posted to; `base` is as `base_url` gives it."""
-    if provider.adapter.name == "ollama":
-        return f"{base}/api/chat"
-    if "azure" in provider.quirks:
-        return _azure_url(urlsplit(base))
-    return f"{base}/chat/completions"
+def api_url(provider: Provider, base: str, path: str) -> str:
+    """The URL of one of OpenAI's paths (`chat/completions`, `responses`); `base` is as `base_url` gives it."""
+    return _azure_url(urlsplit(base), path) if "azure" in provider.quirks else f"{base}/{path}"
 
 
-def _azure_url(parts: SplitResult) -> str:
-    """Azure's v1 face for a resource's host alone; its older faces want a version."""
+def _azure_url(parts: SplitResult, ending: str) -> str:
+    """Azure's v1 face for a resource's host alone; its older faces want a version. Only chats know deployments."""
     path = parts.path if parts.path not in ("", "/openai") else "/openai/v1"
+    if ending == "responses":
+        path = _DEPLOYMENT.sub("/v1", path)
     query = parts.query
     if not query and not path.endswith("/v1"):
         query = urlencode({"api-version": AZURE_API_VERSION})
-    return urlunsplit((parts.scheme, parts.netloc, f"{path}/chat/completions", query, ""))
+    return urlunsplit((parts.scheme, parts.netloc, f"{path}/{ending}", query, ""))
 
 
 def host_of(url: str) -> str:

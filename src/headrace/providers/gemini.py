@@ -13,10 +13,12 @@ from msgspec import UNSET
 
 from headrace.errors import FramingError
 from headrace.providers.base import Adapter
+from headrace.providers.citations import Sources
 from headrace.providers.error_facts import find_error
 from headrace.providers.failures import failure, failure_in_stream
 from headrace.providers.gemini_arguments import ArgumentsBuilder
 from headrace.providers.gemini_chunks import Chunk, Counts, FunctionCall, PartialArg, decode_strictly, rebuild
+from headrace.providers.gemini_grounds import grounds, recited
 from headrace.providers.gemini_request import build
 from headrace.providers.lenient import count_of
 from headrace.providers.tool_calls import arguments_text
@@ -96,11 +98,12 @@ class _OpenCall:
 class GeminiParser:
     """One answer, piece by piece."""
 
-    __slots__ = ("_calls", "_finished", "_open", "_usage", "provider_reason")
+    __slots__ = ("_calls", "_finished", "_open", "_sources", "_usage", "provider_reason")
 
     def __init__(self) -> None:
         self._calls = 0
         self._open: _OpenCall | None = None
+        self._sources = Sources()
         self._usage = Usage()
         self._finished = False
         self.provider_reason = ""
@@ -141,6 +144,9 @@ class GeminiParser:
                     events.append(ReasoningDelta(part.text) if part.thought else TextDelta(part.text))
                 if part.function_call is not None:
                     events += self._call(part.function_call)
+            if candidate.grounding_metadata or candidate.citation_metadata:
+                events += self._sources.new(grounds(candidate.grounding_metadata))
+                events += self._sources.new(recited(candidate.citation_metadata))
             if candidate.finish_reason:
                 self._end_with(str(candidate.finish_reason))
         if chunk.usage_metadata is not None:

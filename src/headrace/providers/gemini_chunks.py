@@ -47,6 +47,8 @@ class Candidate(msgspec.Struct, gc=False, rename="camel"):
     content: Content | None = None
     finish_reason: str | int | None = None
     index: int | None = None
+    grounding_metadata: Any = None
+    citation_metadata: Any = None
 
 
 class Feedback(msgspec.Struct, gc=False, rename="camel"):
@@ -94,6 +96,8 @@ def _candidate(value: dict[str, Any]) -> Candidate:
         content=Content([_part(part) for part in parts]),
         finish_reason=as_text(value.get("finishReason")),
         index=whole_number(value.get("index")),
+        grounding_metadata=value.get("groundingMetadata"),
+        citation_metadata=value.get("citationMetadata"),
     )
 
 

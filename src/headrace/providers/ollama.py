@@ -1,4 +1,4 @@
-"""Ollama's own `/api/chat`: one JSON object a line. https://docs.ollama.com/api/chat
+"""Ollama's own `/api/chat` and `/api/generate`: one JSON object a line. https://docs.ollama.com/api/chat
 
 Refuses to take the end of the body for the end of the answer: only a line that says `done` is one.
 """
@@ -14,7 +14,7 @@ from headrace.providers.base import Adapter
 from headrace.providers.error_facts import ErrorFacts, find_error
 from headrace.providers.failures import failure_in_stream
 from headrace.providers.lenient import as_text, count_of, whole_number
-from headrace.providers.ollama_request import build
+from headrace.providers.ollama_request import build, build_generate
 from headrace.providers.openai_chunks import STRICT_ERRORS
 from headrace.providers.tool_calls import ToolCallNumbering, arguments_text
 from headrace.stream.events import Event, Finish, FinishReason, ReasoningDelta, TextDelta, Usage
@@ -41,6 +41,9 @@ class _Message(msgspec.Struct, gc=False):
 
 class _Line(msgspec.Struct, gc=False):
     message: _Message | None = None
+    response: str | None = None
+    """In the answers of `/api/generate`, the message's text; `thinking` stands beside it."""
+    thinking: str | None = None
     done: bool = False
     done_reason: str | None = None
     prompt_eval_count: int | None = None
@@ -92,9 +95,13 @@ class OllamaParser:
                 events.append(TextDelta(message.content))
             if message.tool_calls:
                 self._tool_calls(message.tool_calls, events)
+        if line.thinking:
+            events.append(ReasoningDelta(line.thinking))
+        if line.response:
+            events.append(TextDelta(line.response))
         if line.done:
             self._done(line, events)
-        elif message is None or line.error:
+        elif line.error or (message is None and line.response is None):
             facts = find_error(decode_json(data))
             if facts is not None:
                 events.append(failure_in_stream(facts))
@@ -130,6 +137,8 @@ def _rebuild(value: Any) -> _Line:
     message = value.get("message")
     return _Line(
         message=_message(message) if isinstance(message, dict) else None,
+        response=as_text(value.get("response")),
+        thinking=as_text(value.get("thinking")),
         done=value.get("done") is True,
         done_reason=as_text(value.get("done_reason")),
         prompt_eval_count=whole_number(value.get("prompt_eval_count")),
@@ -174,3 +183,4 @@ def _read_whole(data: bytes) -> list[Event]:
 
 
 ADAPTER = Adapter("ollama", NDJSONDecoder, build, OllamaParser, _read_whole, json_lines=True)
+GENERATE = Adapter("ollama-generate", NDJSONDecoder, build_generate, OllamaParser, _read_whole, json_lines=True)

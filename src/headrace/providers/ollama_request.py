@@ -13,7 +13,8 @@ from urllib.parse import unquote_to_bytes
 
 from headrace.errors import FramingError, RequestError
 from headrace.providers.base import ChatRequest, Endpoint, HTTPRequest, Message, Provider
-from headrace.providers.endpoints import chat_url
+from headrace.providers.prompts import as_prompt
+from headrace.providers.turns import Media, read_conversation
 from headrace.stream.payload import decode_json
 
 _OPTIONS = {
@@ -27,14 +28,32 @@ _OPTIONS = {
 _DATA_URL = re.compile(r"data:[^,;]*(?:;[^,;]*)*?(?P<base64>;base64)?,", re.IGNORECASE)
 
 
-def build(request: ChatRequest, endpoint: Endpoint, provider: Provider) -> HTTPRequest:
+def build(request: ChatRequest, endpoint: Endpoint, _provider: Provider) -> HTTPRequest:
     """The POST for one chat; `extra_body` goes over everything else, its `options` over ours."""
+    asked = {"messages": _messages(request.messages), "tools": _tools(request)}
+    return _posted(request, endpoint, "/api/chat", asked)
+
+
+def build_generate(request: ChatRequest, endpoint: Endpoint, _provider: Provider) -> HTTPRequest:
+    """The POST to `/api/generate`: the whole talk as one prompt, for models and templates that know no chats."""
+    if request.tools and request.tool_choice != "none":
+        raise RequestError("Ollama's /api/generate takes no tools: ask the provider ollama instead.", field="tools")
+    conversation = read_conversation(request.messages)
+    images = [_image_of(block) for turn in conversation.turns for block in turn.blocks if isinstance(block, Media)]
+    asked = {
+        "prompt": as_prompt(conversation.turns, cue=False),
+        "system": "\n\n".join(text.text for text in conversation.system) or None,
+        "images": images or None,
+    }
+    return _posted(request, endpoint, "/api/generate", asked)
+
+
+def _posted(request: ChatRequest, endpoint: Endpoint, path: str, asked: Mapping[str, Any]) -> HTTPRequest:
     options = {theirs: value for ours, theirs in _OPTIONS.items() if (value := getattr(request, ours)) is not None}
     body: dict[str, Any] = {
         "model": endpoint.model,
-        "messages": _messages(request.messages),
+        **asked,
         "stream": request.stream,
-        "tools": _tools(request),
         "format": _format(request.response_format),
         "think": _think(request.reasoning_effort, endpoint.model),
     }
@@ -42,11 +61,8 @@ def build(request: ChatRequest, endpoint: Endpoint, provider: Provider) -> HTTPR
     if isinstance(extra.get("options"), Mapping):
         options |= extra.pop("options")
     sent = {name: value for name, value in body.items() if value is not None}
-    return HTTPRequest.json(
-        chat_url(provider, endpoint.base_url),
-        sent | ({"options": options} if options else {}) | extra,
-        endpoint.key_header(),
-    )
+    sent |= ({"options": options} if options else {}) | extra
+    return HTTPRequest.json(endpoint.base_url + path, sent, endpoint.key_header())
 
 
 def _tools(request: ChatRequest) -> list[Mapping[str, Any]] | None:
@@ -144,6 +160,10 @@ def _content(content: Any, where: str) -> tuple[str, list[str]]:
                 message = f"Ollama reads text and images, not a part of type {kind!r}."
                 raise RequestError(message, field=f"{where}[{at}]")
     return "\n".join(texts), images
+
+
+def _image_of(media: Media) -> str:
+    return _image(media.url or f"data:;base64,{media.data}", media.field)
 
 
 def _image(url: str, where: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from headrace.errors import ErrorCode, FramingError
 from headrace.providers.base import Adapter
+from headrace.providers.citations import Sources
 from headrace.providers.error_facts import find_error, read_facts
 from headrace.providers.failures import failure, failure_in_stream
 from headrace.providers.lenient import count_of, parts
@@ -60,13 +61,14 @@ _PINGS = frozenset({"ping", "heartbeat", "keepalive", "keep-alive"})
 class OpenAIParser:
     """One answer, chunk by chunk."""
 
-    __slots__ = ("_calls", "_finished", "_legacy", "_said", "provider_reason")
+    __slots__ = ("_calls", "_finished", "_legacy", "_said", "_sources", "provider_reason")
 
     def __init__(self) -> None:
         self._calls = ToolCallNumbering()
         self._finished = False
         self._said = False
         self._legacy: bool | None = None
+        self._sources = Sources()
         self.provider_reason = ""
 
     def feed(self, frame: Frame) -> list[Event]:
@@ -125,19 +127,24 @@ class OpenAIParser:
                 delta = choice.message
             if delta is not None:
                 self._delta(delta, events)
+            elif choice.text:
+                self._said = True
+                events.append(TextDelta(choice.text))
             if choice.finish_reason:
                 self._finished = True
                 self.provider_reason = choice.finish_reason
                 unusual = unusual or choice.finish_reason in _BROKEN
             if choice.usage is not None:
-                _count(choice.usage, events)
+                count_tokens(choice.usage, events)
             unusual = unusual or bool(choice.error)
         if chunk.usage is not None:
-            _count(chunk.usage, events)
+            count_tokens(chunk.usage, events)
         if chunk.x_groq is not None:
             unusual = unusual or bool(chunk.x_groq.error)
             if chunk.usage is None and chunk.x_groq.usage is not None:
-                _count(chunk.x_groq.usage, events)
+                count_tokens(chunk.x_groq.usage, events)
+        if chunk.citations or chunk.search_results:
+            events += self._sources.listed(chunk.search_results or chunk.citations)
         if unusual:
             events += self._failures(chunk, data)
         return events
@@ -169,6 +176,7 @@ class OpenAIParser:
                 events.append(TextDelta(content))
             else:
                 events += _part_events(content, known=reasoning or "")
+                events += self._sources.referenced(content)
         if delta.refusal:
             self._said = True
             events.append(TextDelta(delta.refusal))
@@ -176,6 +184,8 @@ class OpenAIParser:
             self._tool_calls(delta.tool_calls, events)
         elif delta.function_call is not None:
             self._function_call(delta.function_call, events)
+        if delta.annotations:
+            events += self._sources.annotated(delta.annotations)
 
     def _tool_calls(self, calls: list[Call], events: list[Event]) -> None:
         self._said = True
@@ -217,7 +227,8 @@ def _part_events(content: list[Any], *, known: str) -> list[Event]:
     ]
 
 
-def _count(counts: TokenCounts, events: list[Event]) -> None:
+def count_tokens(counts: TokenCounts, events: list[Event]) -> None:
+    """Adds the usage that a report of tokens makes, where it makes any."""
     if counts.prompt_tokens is None and counts.completion_tokens is None:
         return
     given, made = counts.prompt_tokens_details, counts.completion_tokens_details
@@ -231,13 +242,13 @@ def _count(counts: TokenCounts, events: list[Event]) -> None:
     )
 
 
-def _read_whole(data: bytes) -> list[Event]:
+def read_whole(data: bytes) -> list[Event]:
     return OpenAIParser().whole(data)
 
 
-def _framing() -> SSEDecoder:
+def framing() -> SSEDecoder:
     """Providers leave out the last empty line: an event that the body's end completes is delivered."""
     return SSEDecoder(deliver_tail=True)
 
 
-ADAPTER = Adapter("openai-chat", _framing, build, OpenAIParser, _read_whole)
+ADAPTER = Adapter("openai-chat", framing, build, OpenAIParser, read_whole)

@@ -41,6 +41,7 @@ class Delta(msgspec.Struct, gc=False):
     thinking: str | None = None
     refusal: str | None = None
     function_call: Function | None = None
+    annotations: list[Any] | None = None
 
 
 class TokenDetails(msgspec.Struct, gc=False):
@@ -65,6 +66,8 @@ class Choice(msgspec.Struct, gc=False):
     message: Delta | None = None
     usage: TokenCounts | None = None
     error: Any = None
+    text: str | None = None
+    """Of a completion, the form before there were chats."""
 
 
 class Groq(msgspec.Struct, gc=False):
@@ -77,6 +80,8 @@ class Chunk(msgspec.Struct, gc=False):
     usage: TokenCounts | None = None
     error: Any = None
     x_groq: Groq | None = None
+    citations: list[Any] | None = None
+    search_results: list[Any] | None = None
 
 
 decode_strictly = msgspec.json.Decoder(Chunk).decode
@@ -96,9 +101,11 @@ def rebuild(value: Any) -> Chunk:
     choices, groq = value.get("choices"), value.get("x_groq")
     return Chunk(
         choices=[_choice(item) for item in choices if isinstance(item, dict)] if isinstance(choices, list) else None,
-        usage=_counts(value.get("usage")),
+        usage=counts_of(value.get("usage")),
         error=value.get("error"),
-        x_groq=Groq(_counts(groq.get("usage")), groq.get("error")) if isinstance(groq, dict) else None,
+        x_groq=Groq(counts_of(groq.get("usage")), groq.get("error")) if isinstance(groq, dict) else None,
+        citations=_list(value.get("citations")),
+        search_results=_list(value.get("search_results")),
     )
 
 
@@ -108,8 +115,9 @@ def _choice(value: dict[str, Any]) -> Choice:
         delta=_delta(value.get("delta")),
         finish_reason=as_text(value.get("finish_reason")),
         message=_delta(value.get("message")),
-        usage=_counts(value.get("usage")),
+        usage=counts_of(value.get("usage")),
         error=value.get("error"),
+        text=as_text(value.get("text")),
     )
 
 
@@ -126,7 +134,12 @@ def _delta(value: Any) -> Delta | None:
         thinking=as_text(value.get("thinking")),
         refusal=as_text(value.get("refusal")),
         function_call=_function(value.get("function_call")),
+        annotations=_list(value.get("annotations")),
     )
+
+
+def _list(value: Any) -> list[Any] | None:
+    return value if isinstance(value, list) else None
 
 
 def _call(value: dict[str, Any]) -> Call:
@@ -147,7 +160,7 @@ def _detail(value: Any) -> Detail:
     return Detail(as_text(value.get("text")), as_text(value.get("summary")))
 
 
-def _counts(value: Any) -> TokenCounts | None:
+def counts_of(value: Any) -> TokenCounts | None:
     if not isinstance(value, dict):
         return None
     return TokenCounts(

@@ -38,6 +38,7 @@ class Format:
     schema: Mapping[str, Any] | None
     name: str = ""
     description: str = ""
+    strict: bool | None = None
 
 
 def read_tools(tools: Sequence[Mapping[str, Any]] | None) -> Iterator[Tool | Mapping[str, Any]]:
@@ -92,7 +93,8 @@ def read_format(wanted: Mapping[str, Any] | None) -> Format | None:
         return Format(None)
     match wanted:
         case {"type": "json_schema", "json_schema": {"schema": Mapping() as schema} as described}:
-            return Format(schema, str(described.get("name") or ""), str(described.get("description") or ""))
+            name, told, strict = (described.get(key) for key in ("name", "description", "strict"))
+            return Format(schema, str(name or ""), str(told or ""), strict if isinstance(strict, bool) else None)
     raise RequestError(
         "responseFormat must be text, json_object, or json_schema with a schema in json_schema.schema.",
         field="responseFormat",

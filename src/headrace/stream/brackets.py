@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from headrace.stream.events import (
+    Citation,
     Entry,
     Event,
     ReasoningDelta,
@@ -30,7 +31,10 @@ class Bracketing:
         self._thinking = False
 
     def feed(self, events: Iterable[Event]) -> list[Entry]:
-        """The entries for these events, in order; brackets stay balanced once a `Finish` has been fed."""
+        """The entries for these events, in order; brackets stay balanced once a `Finish` has been fed.
+
+        A citation may come in mid-thought: it ends no run.
+        """
         entries: list[Entry] = []
         for event in events:
             kind = type(event)
@@ -39,7 +43,7 @@ class Bracketing:
                     continue
             elif kind is Usage:
                 continue
-            if (kind is ReasoningDelta) is not self._thinking:
+            if (kind is ReasoningDelta) is not self._thinking and kind is not Citation:
                 entries.append(_END if self._thinking else _START)
                 self._thinking = not self._thinking
             entries.append(event)  # type: ignore[arg-type]

@@ -49,6 +49,21 @@ class ToolCallDelta(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=
     arguments: str = ""
 
 
+class Citation(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="q"):
+    """A source that the answer rests on. What a provider does not tell is empty, or None.
+
+    `text` is the passage of the answer that it supports, from character `start` to before `end` of the answer;
+    `quote` is what the source says. `url` is http or https.
+    """
+
+    url: str = ""
+    title: str = ""
+    text: str = ""
+    quote: str = ""
+    start: int | None = None
+    end: int | None = None
+
+
 class Usage(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="u"):
     """Tokens, as the provider reported them or as we estimated. A later one replaces an earlier one, never adds."""
 
@@ -97,5 +112,5 @@ class Failure(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="x"):
     retry_after: float | None = None
 
 
-Event = TextDelta | ReasoningDelta | ToolCallDelta | Usage | Finish | Failure
-Entry = TextDelta | ReasoningDelta | ReasoningStart | ReasoningEnd | ToolCallDelta | Finish | Failure
+Event = TextDelta | ReasoningDelta | ToolCallDelta | Citation | Usage | Finish | Failure
+Entry = TextDelta | ReasoningDelta | ReasoningStart | ReasoningEnd | ToolCallDelta | Citation | Finish | Failure

@@ -11,6 +11,7 @@ from typing import Any, assert_never
 import msgspec
 
 from headrace.stream.events import (
+    Citation,
     Entry,
     Failure,
     Finish,
@@ -63,6 +64,8 @@ def encode_entry(entry: Entry) -> bytes:
             return _THINK_END
         case ToolCallDelta():
             return _line(tool_call_object(entry))
+        case Citation():
+            return _line(citation_object(entry))
         case Failure():
             return _line(failure_object(entry))
         case Finish():
@@ -80,6 +83,19 @@ def tool_call_object(call: ToolCallDelta) -> dict[str, Any]:
         "name": call.name,
         "arguments": call.arguments,
     }
+
+
+def citation_object(citation: Citation) -> dict[str, Any]:
+    """The contract's `citation` event: only what is known of it."""
+    known = {
+        "url": citation.url or None,
+        "title": citation.title or None,
+        "text": citation.text or None,
+        "quote": citation.quote or None,
+        "start": citation.start,
+        "end": citation.end,
+    }
+    return {"type": "citation", **{name: value for name, value in known.items() if value is not None}}
 
 
 def failure_object(failure: Failure) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from headrace.backends.log import Batch
 from headrace.backends.loops import background_loop
 from headrace.common.streams.live import LiveStream
 from headrace.stream.events import (
+    Citation,
     Failure,
     Finish,
     ReasoningDelta,
@@ -25,7 +26,7 @@ from headrace.stream.events import (
 )
 from headrace.stream.wire import DONE, KEEP_ALIVE, SSEFace
 
-StreamEvent = TextDelta | ReasoningDelta | ToolCallDelta | Failure | Finish
+StreamEvent = TextDelta | ReasoningDelta | ToolCallDelta | Citation | Failure | Finish
 """What `stream_chat` yields: the journal's entries without the brackets, which the types already say."""
 
 T = TypeVar("T")
