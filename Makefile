@@ -31,10 +31,9 @@ bench: ## CPU an event, memory, time to first token, beside other ways
 	@$(PYTHON_HERE) -m bench $(ARGS)
 
 # uv finds one set of versions for every system and Python from 3.11 on; the locks name no registry.
-LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	--excludes requirements/excluded.txt
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
 lock: ## resolve requirements/*.in and pyproject.toml anew (needs uv); ARGS=--upgrade for newer versions
-	$(LOCK) $(ARGS) pyproject.toml --extra server --extra local requirements/run.in -o requirements/run.txt
-	$(LOCK) $(ARGS) pyproject.toml --all-extras requirements/run.in requirements/test.in \
+	$(LOCK) --excludes requirements/excluded.txt $(ARGS) pyproject.toml --extra server --extra local requirements/run.in -o requirements/run.txt
+	$(LOCK) --excludes requirements/excluded-test.txt $(ARGS) pyproject.toml --all-extras requirements/run.in requirements/test.in \
 		-c requirements/run.txt -o requirements/test.txt

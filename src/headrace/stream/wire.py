@@ -11,9 +11,11 @@ from typing import Any, assert_never
 import msgspec
 
 from headrace.stream.events import (
+    Answered,
     Entry,
     Failure,
     Finish,
+    Passed,
     ReasoningDelta,
     ReasoningEnd,
     ReasoningStart,
@@ -125,7 +127,19 @@ def finish_object(finish: Finish) -> dict[str, Any]:
     }
     if finish.cost is not None:
         shown["cost"] = finish.cost
+    if finish.answered is not None:
+        shown |= answered_object(finish.answered)
     return shown
+
+
+def answered_object(answered: Answered) -> dict[str, Any]:
+    """Who answered in whose place, and why those did not."""
+    passed = [_model_object(each) | {"code": each.code} for each in answered.passed]
+    return {"answeredBy": _model_object(answered), "fallbacks": passed}
+
+
+def _model_object(model: Answered | Passed) -> dict[str, Any]:
+    return {"configId": model.config_id, "provider": model.provider, "model": model.model}
 
 
 def _line(shown: dict[str, Any]) -> bytes:
