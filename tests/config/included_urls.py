@@ -2,4 +2,4 @@
 
 from django.urls import include, path
 
-urlpatterns = [path("ai/", include("headrace.urls"))]
+urlpatterns = [path("ai/", include("headrace.urls")), path("openai/v1/", include("headrace.gateway.urls"))]

@@ -93,9 +93,12 @@ def test_the_tables_are_walked_whole() -> None:
         "/api/docs",
         "/api/openapi.json",
         "/api/projects/",
+        "/v1/chat/completions",
+        "/v1/models",
     ):
         assert route in ours
     assert "/ai/projects/default/playground/chat/stream/" in included
+    assert "/openai/v1/chat/completions" in included
     assert len(included) >= 10
 
 

@@ -40,6 +40,7 @@ MIDDLEWARE = [
         if _logins
         else []
     ),
+    "headrace.gateway.errors.openai_errors",
     "headrace.common.guard.access_middleware",
 ]
 ROOT_URLCONF = "headrace.config.urls"

@@ -1,4 +1,5 @@
-"""The addresses of the server that runs by itself: its page, its health, and the API under `/api/`."""
+"""The addresses of the server that runs by itself: its page, its health, the API under `/api/`, OpenAI's
+under `/v1/`."""
 
 from __future__ import annotations
 
@@ -22,6 +23,7 @@ urlpatterns = guarded_patterns(
         path("readyz", readyz, name="readyz"),
         path("static/headrace/<path:name>", asset_view(in_folder(_STATIC)), name="static"),
         path("api/", include("headrace.urls")),
+        path("v1/", include("headrace.gateway.urls")),
     ]
 )
 

@@ -21,12 +21,18 @@ router = Router(tags=["models"])
 ERRORS = frozenset({400, 404})
 MAX_CONFIGURATIONS = 1000
 """In one project: the list is answered whole."""
+MAX_FALLBACKS = 8
+"""Each may take its whole time-out: nobody waits for more."""
 
 Title = Annotated[StrictStr, Field(min_length=1, max_length=200, description="A name for people.")]
 ProviderId = Annotated[StrictStr, Field(min_length=1, max_length=64, description="openai, ollama, local, …")]
 Address = Annotated[StrictStr, Field(max_length=MAX_ENDPOINT, description="Empty: the provider's own.")]
 ModelId = Annotated[StrictStr, Field(max_length=MAX_NAME, description="The model's name at the provider.")]
 Key = Annotated[StrictStr, Field(max_length=MAX_KEY, description="Write-only; empty removes it.")]
+Fallbacks = Annotated[
+    list[Annotated[StrictStr, Field(min_length=1, max_length=64)]],
+    Field(max_length=MAX_FALLBACKS, description="configIds to ask in turn where this one fails before it answers."),
+]
 
 
 class NewConfiguration(WireSchema):
@@ -35,6 +41,7 @@ class NewConfiguration(WireSchema):
     endpoint: Address = ""
     model_id: ModelId = ""
     api_key: Key = ""
+    fallbacks: Fallbacks = Field(default_factory=list)
 
 
 class ChangedConfiguration(WireSchema):
@@ -45,6 +52,7 @@ class ChangedConfiguration(WireSchema):
     endpoint: Address | None = None
     model_id: ModelId | None = None
     api_key: Key | None = None
+    fallbacks: Fallbacks | None = None
 
 
 class ConfigurationAnswer(WireSchema):
@@ -54,6 +62,7 @@ class ConfigurationAnswer(WireSchema):
     endpoint: str
     model_id: str
     has_key: bool
+    fallbacks: list[str]
     created: datetime
     updated: datetime
 
@@ -150,7 +159,7 @@ def _written(found: ModelConfiguration, given: dict[str, Any]) -> ConfigurationA
     """Check, store and show. The key comes last: it is bound to the address that stands then."""
     key = api_key(given.pop("api_key")) if "api_key" in given else None
     for name, value in given.items():
-        setattr(found, name, endpoint(value) if name == "endpoint" else value.strip())
+        setattr(found, name, endpoint(value) if name == "endpoint" else _trimmed(value))
     found.provider_id = found.provider_id.lower()
     _check(found, key)
     if key is not None:
@@ -159,7 +168,25 @@ def _written(found: ModelConfiguration, given: dict[str, Any]) -> ConfigurationA
     return _answer(found)
 
 
+def _trimmed(value: str | list[str]) -> str | list[str]:
+    return value.strip() if isinstance(value, str) else value
+
+
+def _check_fallbacks(found: ModelConfiguration) -> None:
+    """Each named once, in the same project, and not the configuration itself. Those that are gone may stay named."""
+    before = ModelConfiguration.objects.filter(pk=found.pk).values_list("fallbacks", flat=True).first() or []
+    others = ModelConfiguration.objects.filter(project=found.project).exclude(pk=found.pk)
+    known = {*others.values_list("config_id", flat=True), *before} - {found.config_id}
+    for n, config_id in enumerate(found.fallbacks):
+        where = f"fallbacks[{n}]"
+        if config_id not in known:
+            raise RequestError(f"{where} {config_id!r} is no other configuration of this project", field=where)
+        if config_id in found.fallbacks[:n]:
+            raise RequestError(f"{where} {config_id!r} is named twice", field=where)
+
+
 def _check(found: ModelConfiguration, key: str | None) -> None:
+    _check_fallbacks(found)
     if not found.name:
         raise RequestError("name must not be blank", field="name")
     if found.provider_id == LOCAL and (found.endpoint or key):
@@ -181,6 +208,7 @@ def _answer(found: ModelConfiguration) -> ConfigurationAnswer:
         endpoint=found.endpoint,
         model_id=found.model_id,
         has_key=found.has_key,
+        fallbacks=found.fallbacks,
         created=found.created,
         updated=found.updated,
     )

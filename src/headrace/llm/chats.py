@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 from headrace.backends.egress import EgressPolicy
 from headrace.common.conf import get_settings
 from headrace.common.database import in_database
 from headrace.common.requests import InlineModel, LocalModel, ModelRef, StoredModel
+from headrace.common.streams.adjustments import AdjustmentMemory
 from headrace.common.streams.asked import question_text, text_size
 from headrace.common.streams.build import source_for
+from headrace.common.streams.fallbacks import Candidate, FallbackSource
 from headrace.common.streams.live import LiveStream, StreamOptions
 from headrace.common.streams.runtime import streams
 from headrace.common.streams.sources import HTTPSource, Source
 from headrace.errors import RequestError, UpstreamError
-from headrace.llm.models import stored_model
+from headrace.llm.models import stored_models
 from headrace.llm.schemas import Chat
 from headrace.projects.models import Project
 
@@ -32,10 +35,7 @@ async def prepared_chat(chat: Chat, project: Project, *, caller: str = "") -> tu
     if len(registry) >= settings.max_streams:
         message = f"this server runs {settings.max_streams} streams (HEADRACE_MAX_STREAMS); try again in a moment"
         raise RequestError(message, code="too_many_streams", status=503)
-    model = await _found(project, chat.model)
-    source = source_for(model, chat.request, timeout=chat.settings.timeout, memory=registry.memory)
-    if isinstance(source, HTTPSource) and isinstance(model, InlineModel):
-        _check_address(source)
+    source = _source(await _found(project, chat.model), chat, registry.memory)
     return source, StreamOptions(
         on_disconnect=chat.settings.on_disconnect,
         max_duration=chat.settings.max_duration,
@@ -49,11 +49,35 @@ async def prepared_chat(chat: Chat, project: Project, *, caller: str = "") -> tu
     )
 
 
-async def _found(project: Project, model: ModelRef) -> InlineModel | LocalModel:
+async def _found(project: Project, model: ModelRef) -> list[tuple[str, InlineModel | LocalModel]]:
     if isinstance(model, StoredModel):
         config_id = model.config_id
-        return await in_database(lambda: stored_model(project, config_id))
-    return model
+        return await in_database(lambda: stored_models(project, config_id))
+    return [("", model)]
+
+
+def _source(models: list[tuple[str, InlineModel | LocalModel]], chat: Chat, memory: AdjustmentMemory) -> Source:
+    """What asks the first of these models, and the others where it fails."""
+    (_, first), *others = models
+    source = source_for(first, chat.request, timeout=chat.settings.timeout, memory=memory)
+    if isinstance(source, HTTPSource) and isinstance(first, InlineModel):
+        _check_address(source)
+    if not others:
+        return source
+    candidates = [Candidate(config_id, _stand_in(model, chat, memory, source)) for config_id, model in others]
+    return FallbackSource([Candidate(models[0][0], source), *candidates])
+
+
+def _stand_in(model: InlineModel | LocalModel, chat: Chat, memory: AdjustmentMemory, first: Source) -> Source:
+    """A fallback's source. What is meant for the first model's dialect alone is not put to another."""
+    source = source_for(model, chat.request, timeout=chat.settings.timeout, memory=memory)
+    if isinstance(source, HTTPSource) and _dialect(source) != _dialect(first):
+        source.request = replace(source.request, extra_body={})
+    return source
+
+
+def _dialect(source: Source) -> str:
+    return source.provider_row.adapter.name if isinstance(source, HTTPSource) else ""
 
 
 @lru_cache(maxsize=4)

@@ -6,6 +6,7 @@ row sends it elsewhere.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from typing import Any
 
@@ -20,6 +21,8 @@ from headrace.projects.models import PUBLIC_ID, Project
 from headrace.providers.presets import base_for, resolve
 
 CONFIG_FIELD = "model.configId"
+
+logger = logging.getLogger("headrace.llm")
 
 
 def new_config_id() -> str:
@@ -38,6 +41,8 @@ class ModelConfiguration(models.Model):
     model_id = models.CharField(max_length=512, blank=True, default="")
     sealed_key = SealedField(blank=True, default="", editable=False)
     key_origin = models.CharField(max_length=2048, blank=True, default="", editable=False)
+    fallbacks = models.JSONField(blank=True, default=list)
+    """The `config_id`s to ask in turn where this one fails before its first event; those that are gone are skipped."""
     created = models.DateTimeField(auto_now_add=True)
     updated = models.DateTimeField(auto_now=True)
 
@@ -100,3 +105,15 @@ def stored_model(project: Project, config_id: str) -> InlineModel | LocalModel:
         message = f"model.configId {config_id[:64]!r} is no configuration of this project"
         raise RequestError(message, field=CONFIG_FIELD, code="unknown_configuration")
     return found.reference()
+
+
+def stored_models(project: Project, config_id: str) -> list[tuple[str, InlineModel | LocalModel]]:
+    """The model that a configuration means, then its fallbacks that can be used, each with its `config_id`."""
+    models_found = [(config_id, stored_model(project, config_id))]
+    found = ModelConfiguration.objects.get(project=project, config_id=config_id)
+    for each in found.fallbacks:
+        try:
+            models_found.append((each, stored_model(project, each)))
+        except RequestError as error:
+            logger.warning("configuration %s cannot stand in for %s: %s", each, config_id, error)
+    return models_found

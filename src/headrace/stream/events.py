@@ -90,8 +90,29 @@ class Digest(msgspec.Struct, frozen=True, gc=False, array_like=True):
     reasoning: str
 
 
+class Passed(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A model that was asked first and failed before anything was shown; another one was asked in its place."""
+
+    config_id: str
+    provider: str
+    model: str
+    code: ErrorCode
+
+
+class Answered(msgspec.Struct, frozen=True, array_like=True):
+    """Who answered where several could: the one asked last, after those that it stood in for."""
+
+    config_id: str
+    provider: str
+    model: str
+    passed: tuple[Passed, ...] = ()
+
+
 class Finish(msgspec.Struct, frozen=True, array_like=True, tag="f"):
-    """The one end of a stream. `provider_reason` is the provider's own word, empty where it gave none."""
+    """The one end of a stream. `provider_reason` is the provider's own word, empty where it gave none.
+
+    `cost` is in US dollars, None where it is not known. `answered` is told only where fallbacks were asked.
+    """
 
     reason: FinishReason = "stop"
     provider_reason: str = ""
@@ -100,6 +121,7 @@ class Finish(msgspec.Struct, frozen=True, array_like=True, tag="f"):
     cost: float | None = None
     attempts: int = 1
     digest: Digest | None = None
+    answered: Answered | None = None
 
 
 class Failure(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="x"):

@@ -11,10 +11,12 @@ from typing import Any, assert_never
 import msgspec
 
 from headrace.stream.events import (
+    Answered,
     Citation,
     Entry,
     Failure,
     Finish,
+    Passed,
     ReasoningDelta,
     ReasoningEnd,
     ReasoningStart,
@@ -147,7 +149,19 @@ def finish_object(finish: Finish) -> dict[str, Any]:
             "contentSha256": digest.content,
             "reasoningSha256": digest.reasoning,
         }
+    if finish.answered is not None:
+        shown |= answered_object(finish.answered)
     return shown
+
+
+def answered_object(answered: Answered) -> dict[str, Any]:
+    """Who answered in whose place, and why those did not."""
+    passed = [_model_object(each) | {"code": each.code} for each in answered.passed]
+    return {"answeredBy": _model_object(answered), "fallbacks": passed}
+
+
+def _model_object(model: Answered | Passed) -> dict[str, Any]:
+    return {"configId": model.config_id, "provider": model.provider, "model": model.model}
 
 
 def _line(shown: dict[str, Any]) -> bytes:

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Generator, Iterable
 from typing import Any, Generic, TypeVar
 
 from headrace.backends.journal import IDLE_SECONDS, MemoryJournal
-from headrace.backends.log import Batch
+from headrace.backends.log import Batch, Face
 from headrace.backends.loops import background_loop
 from headrace.common.streams.live import LiveStream
 from headrace.stream.events import (
@@ -138,7 +138,7 @@ class EventStream(_Reading[StreamEvent]):
 class SSEStream(_Reading[bytes]):
     """The contract's bytes, one item for each batch, with keep-alive comments in between; ends with `[DONE]`."""
 
-    def __init__(self, *args: Any, face: SSEFace, **options: Any) -> None:
+    def __init__(self, *args: Any, face: Face, **options: Any) -> None:
         super().__init__(*args, **options)
         self._face = face
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from msgspec import structs
+
 from headrace.stream.events import Entry, Finish, ReasoningDelta, TextDelta, Timing, ToolCallDelta, Usage
 
 BYTES_A_TOKEN = 4  # of UTF-8: right for English to a fifth, a little low for Chinese; only where nothing was reported
@@ -42,7 +44,7 @@ class Figures:
         """The stream's last entry: this reason, with usage (estimated where none was reported) and timing."""
         self.ended = now
         usage = finish.usage or usage or self._estimate(input_bytes)
-        return Finish(finish.reason, finish.provider_reason, usage, self._timing(usage), finish.cost, attempts)
+        return structs.replace(finish, usage=usage, timing=self._timing(usage), attempts=attempts)
 
     def _estimate(self, input_bytes: int) -> Usage | None:
         if not self.entries:

@@ -17,7 +17,11 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Literal
 
+from msgspec.structs import replace
+
 from headrace.backends.journal import MemoryJournal, Writer
+from headrace.common.cost import cost_of, load_prices
+from headrace.common.streams.fallbacks import answering
 from headrace.common.streams.figures import Figures
 from headrace.common.streams.sources import Source, Trace
 from headrace.errors import HeadraceError, RequestError, UpstreamError
@@ -167,13 +171,15 @@ class LiveStream:
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
+        load_prices(self.source)
         self.figures = Figures(loop.time())
         bracketing = Bracketing()
         try:
             async with self._journal.writer(self.id, on_cancel=self.cancel) as writer:
                 out = DigestingWriter(writer) if self.options.include_digest else writer
                 ending = await self._produce(out, bracketing, self.figures, loop)
-                out.append(bracketing.feed(self._end(ending, self.figures, loop.time())))
+                end = self._end(ending, self.figures, loop.time())
+                out.append(bracketing.feed(await self._priced(end)))
         finally:
             self._stop_orphan_timer()
             self._on_end()
@@ -219,6 +225,14 @@ class LiveStream:
         )
         return [*before, self.finish]
 
+    async def _priced(self, end: list[Event]) -> list[Event]:
+        """The ending events with what the answer cost and who gave it, as far as that is known."""
+        assert self.finish is not None
+        cost = await cost_of(answering(self.source), self.finish.usage)
+        if cost is not None or self.trace.answered is not None:
+            self.finish = replace(self.finish, cost=cost, answered=self.trace.answered)
+        return [*end[:-1], self.finish]
+
 
 def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:
     return asyncio._get_running_loop() is loop
@@ -254,7 +268,7 @@ def log_stream(stream: LiveStream) -> None:
     """One line a stream: never a key, never text."""
     finish, figures = stream.finish, stream.figures
     usage = (finish and finish.usage) or Usage()
-    timing = finish and finish.timing
+    timing, answered = finish and finish.timing, stream.trace.answered
     said = {} if stream.options.question is None else {"question": stream.options.question, "answer": stream.text()}
     logger.info(
         "stream",
@@ -271,6 +285,8 @@ def log_stream(stream: LiveStream) -> None:
             "output_tokens": usage.output_tokens,
             "usage_source": usage.source,
             "attempts": stream.trace.attempts,
+            "cost": finish and finish.cost,
+            "fallbacks": [f"{each.config_id}: {each.code}" for each in answered.passed] if answered else None,
             "events": figures.entries if figures else 0,
         },
     )

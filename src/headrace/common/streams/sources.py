@@ -22,7 +22,7 @@ from headrace.providers.decoder import StreamDecoder
 from headrace.providers.failures import MAX_BODY_READ, read_failure
 from headrace.providers.presets import think_style
 from headrace.providers.refusals import explain
-from headrace.stream.events import Event, Failure, Usage
+from headrace.stream.events import Answered, Event, Failure, Usage
 from headrace.stream.retry import RetryPolicy
 
 OUT_OF_TIME = frozenset({"upstream_connect_timeout", "upstream_first_byte_timeout"})
@@ -39,6 +39,7 @@ class Trace:
     shown: bool = False
     usage: Usage | None = None
     retries: list[str] = field(default_factory=list)
+    answered: Answered | None = None
 
 
 class Source(Protocol):

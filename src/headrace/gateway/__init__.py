@@ -1,0 +1,1 @@
+"""The OpenAI-compatible face: any client of that API, pointed here."""

@@ -1,0 +1,126 @@
+"""`/v1/chat/completions` and `/v1/models` for clients of OpenAI's API.
+
+The head of a streamed answer waits for its first event, so that what fails before it has a real status. Whom the
+caller's bearer value stands for is the access guard's business; it is never sent to a provider.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import aclosing
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from headrace.common.conf import get_settings
+from headrace.common.database import in_database
+from headrace.common.guard import guarded
+from headrace.common.http import error_response, json_response, read_body
+from headrace.common.services.llm_service import Answer, gather
+from headrace.common.services.llm_streaming import create_streaming_response
+from headrace.common.streams.chat import EventStream, SSEStream
+from headrace.common.streams.live import LiveStream
+from headrace.common.streams.runtime import loop_for, streams
+from headrace.errors import RequestError
+from headrace.gateway.body import Completion, read_completion
+from headrace.gateway.chunks import ChunkFace, completion_body
+from headrace.gateway.errors import failure_response, openai_shaped
+from headrace.gateway.names import listed_models, model_named
+from headrace.llm.chats import start_chat
+from headrace.llm.schemas import Chat
+from headrace.projects.access import aproject_of, user_of
+from headrace.projects.models import DEFAULT_PROJECT, Project
+from headrace.stream.events import Failure, Finish
+
+PROJECT_HEADER = "X-Headrace-Project"
+
+
+@openai_shaped
+@guarded
+async def chat_completions(request: HttpRequest) -> HttpResponseBase:
+    """Answer a chat in OpenAI's form, streamed or whole (`docs/openai-api.md`)."""
+    if request.method != "POST":
+        return _only(request, "POST")
+    asked = read_completion(read_body(request))
+    live = await _start(request, asked)
+    face = ChunkFace(f"chatcmpl-{live.id}", asked.model, int(time.time()), asked.settings.include_usage)
+    return await (_streamed if asked.stream else _whole)(request, live, face)
+
+
+@openai_shaped
+@guarded
+async def models(request: HttpRequest) -> HttpResponseBase:
+    """The models that can be asked by name."""
+    if request.method not in ("GET", "HEAD"):
+        return _only(request, "GET")
+    project = await _project(request)
+    return json_response({"object": "list", "data": await in_database(lambda: list(listed_models(project)))})
+
+
+@openai_shaped
+@guarded
+async def model(request: HttpRequest, name: str) -> HttpResponseBase:
+    """One of them."""
+    if request.method not in ("GET", "HEAD"):
+        return _only(request, "GET")
+    project = await _project(request)
+    found = await in_database(lambda: next((each for each in listed_models(project) if each["id"] == name), None))
+    if found is None:
+        message = f"the model {name[:200]!r} is not among those that GET /v1/models lists"
+        raise RequestError(message, field="model", code="model_not_found", status=404)
+    return json_response(found)
+
+
+async def _start(request: HttpRequest, asked: Completion) -> LiveStream:
+    project = await _project(request)
+    named = await in_database(lambda: model_named(project, asked.model))
+    caller = await user_of(request)
+    chat = Chat(named.model, asked.question(named.dialect), asked.settings)
+    return await start_chat(chat, project, caller=str(caller.pk) if caller is not None else "")
+
+
+async def _project(request: HttpRequest) -> Project:
+    """The project that the header names, else `default`; one that the caller may not use is a 404."""
+    return await aproject_of(request, request.headers.get(PROJECT_HEADER, "").strip() or DEFAULT_PROJECT)
+
+
+async def _streamed(request: HttpRequest, live: LiveStream, face: ChunkFace) -> HttpResponseBase:
+    stream = SSEStream(streams().journal, live.id, live=live, idle=get_settings().keepalive_seconds, face=face)
+    try:
+        stream.start(loop_for(wsgi=not hasattr(request, "scope")))
+        failure = await _failed_at_once(live.id)
+    except BaseException:  # the client has left: so has this reader
+        stream.close()
+        raise
+    if failure is None:
+        return create_streaming_response(stream, request=request)
+    stream.close()
+    return failure_response(failure, live.id)
+
+
+async def _failed_at_once(stream_id: str) -> Failure | None:
+    """Waits for the first event; the failure, if it is one."""
+    async with aclosing(streams().journal.read(stream_id, idle=0)) as batches:  # type: ignore[type-var]
+        async for batch in batches:
+            first = batch.entries[0]
+            return first if isinstance(first, Failure) else None
+    return None
+
+
+async def _whole(request: HttpRequest, live: LiveStream, face: ChunkFace) -> HttpResponseBase:
+    answer = Answer(stream_id=live.id)
+    stream = EventStream(streams().journal, live.id, live=live, idle=0)
+    try:
+        stream.start(loop_for(wsgi=not hasattr(request, "scope")))
+        async for event in stream:
+            gather(answer, event)
+    finally:
+        stream.close()
+    if answer.failure is not None:
+        return failure_response(answer.failure, live.id)
+    body = completion_body(face, answer.content, answer.reasoning, answer.tool_calls, answer.finish or Finish())
+    return json_response(body, headers={"X-Stream-Id": live.id})
+
+
+def _only(request: HttpRequest, methods: str) -> HttpResponseBase:
+    return error_response(f"{request.method} is not answered here; use {methods}", 405, headers={"Allow": methods})
