@@ -17,6 +17,7 @@ FLOORS = {
     "errors": 0,
     "providers": 1,
     "backends": 2,
+    "client": 2,
     "common": 3,
     "projects": 4,
     "llm": 4,

@@ -122,7 +122,7 @@ def test_what_is_installed_already_is_left_alone(tmp_path: Path) -> None:
     assert install(folder, "/no/such/python").returncode != 0
 
 
-@pytest.mark.parametrize("script", ["scripts/install", ".ci/run"])
+@pytest.mark.parametrize("script", ["scripts/install", "scripts/web", ".ci/run"])
 def test_the_scripts_can_be_read_by_bash(script: str) -> None:
     path = ROOT / script
     assert os.access(path, os.X_OK)
@@ -131,4 +131,4 @@ def test_the_scripts_can_be_read_by_bash(script: str) -> None:
 
 def test_make_help_names_what_there_is() -> None:
     said = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert all(f"make {target}" in said for target in ("run", "serve", "test", "check", "bench", "help", "lock"))
+    assert all(f"make {target}" in said for target in ("run", "serve", "web", "test", "check", "bench", "help", "lock"))

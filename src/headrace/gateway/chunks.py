@@ -12,7 +12,9 @@ from typing import Any, assert_never
 import msgspec
 
 from headrace.gateway.errors import failure_body
+from headrace.stream.answer import Answer
 from headrace.stream.events import (
+    Citation,
     Entry,
     Failure,
     Finish,
@@ -57,6 +59,8 @@ class ChunkFace(msgspec.Struct, frozen=True):
                     parts += (before, b'{"reasoning_content":', said, b',"reasoning":', said, b"}", after)
                 case ToolCallDelta():
                     parts += (before, _json({"tool_calls": [self._call(entry)]}), after)
+                case Citation():
+                    parts += (before, _json({"annotations": [annotation(entry)]}), after) if entry.url else ()
                 case Failure():
                     parts.append(_data(failure_body(entry)))
                 case Finish():
@@ -107,13 +111,22 @@ def _data(shown: dict[str, Any]) -> bytes:
     return b"data: " + _json(shown) + b"\n\n"
 
 
-def completion_body(
-    face: ChunkFace, content: str, reasoning: str, calls: Sequence[dict[str, Any]], finish: Finish
-) -> dict[str, Any]:
+def annotation(citation: Citation) -> dict[str, Any]:
+    """OpenAI's form of a source on the web. It has none for a source without an address."""
+    known = {"title": citation.title or None, "start_index": citation.start, "end_index": citation.end}
+    about = {"url": citation.url} | {name: value for name, value in known.items() if value is not None}
+    return {"type": "url_citation", "url_citation": about}
+
+
+def completion_body(face: ChunkFace, answer: Answer, finish: Finish) -> dict[str, Any]:
     """The whole answer. `content` is null where there are only calls."""
-    message: dict[str, Any] = {"role": "assistant", "content": content or (None if calls else ""), "refusal": None}
-    if reasoning:
-        message |= {"reasoning_content": reasoning, "reasoning": reasoning}
+    calls = answer.tool_calls
+    said = answer.content or (None if calls else "")
+    message: dict[str, Any] = {"role": "assistant", "content": said, "refusal": None}
+    if answer.reasoning:
+        message |= {"reasoning_content": answer.reasoning, "reasoning": answer.reasoning}
+    if cited := [annotation(citation) for citation in answer.citations if citation.url]:
+        message["annotations"] = cited
     if calls:
         message["tool_calls"] = [_whole_call(call, face.call_id(n)) for n, call in enumerate(calls)]
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": REASONS.get(finish.reason, "stop")}

@@ -118,7 +118,7 @@ async def _whole(request: HttpRequest, live: LiveStream, face: ChunkFace) -> Htt
         stream.close()
     if answer.failure is not None:
         return failure_response(answer.failure, live.id)
-    body = completion_body(face, answer.content, answer.reasoning, answer.tool_calls, answer.finish or Finish())
+    body = completion_body(face, answer, answer.finish or Finish())
     return json_response(body, headers={"X-Stream-Id": live.id})
 
 

@@ -20,7 +20,7 @@ from headrace.llm.idempotency import Started, key_of, start_once
 from headrace.llm.schemas import Chat, parse_chat
 from headrace.llm.stream_views import journal_away
 from headrace.projects.access import aproject_of, user_of
-from headrace.stream.wire import SSEFace, failure_object, usage_object
+from headrace.stream.wire import SSEFace, citation_object, failure_object, usage_object
 
 TIMEOUTS = frozenset(
     {
@@ -99,6 +99,8 @@ def _whole(answer: Answer) -> HttpResponse:
             "finishReason": answer.finish_reason,
             "usage": usage_object(finish) if finish else None,
         }
+        if answer.citations:
+            body["citations"] = [citation_object(citation) for citation in answer.citations]
         return json_response(body, headers={"X-Stream-Id": answer.stream_id})
     status = 504 if failure.code in TIMEOUTS else 429 if failure.code == "upstream_rate_limited" else 502
     body = failure_object(failure) | {

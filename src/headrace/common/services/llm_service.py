@@ -6,50 +6,19 @@ The chain of thought and the answer are kept apart by type. It needs no Django a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from headrace.common.conf import get_settings
 from headrace.common.requests import chat_request, model_ref, stream_settings
 from headrace.common.streams.asked import question_text, text_size
 from headrace.common.streams.build import source_for
-from headrace.common.streams.chat import EventStream, StreamEvent
+from headrace.common.streams.chat import EventStream
 from headrace.common.streams.live import StreamOptions
 from headrace.common.streams.runtime import streams
-from headrace.errors import UpstreamError
 from headrace.providers.base import Message
-from headrace.stream.events import Failure, Finish, ReasoningDelta, TextDelta, ToolCallDelta, Usage
+from headrace.stream.answer import Answer, gather
 
-
-@dataclass(slots=True)
-class Answer:
-    """A whole answer. `failure` says what broke it off; what had arrived is kept beside it."""
-
-    content: str = ""
-    reasoning: str = ""
-    tool_calls: list[dict[str, Any]] = field(default_factory=list)
-    finish: Finish | None = None
-    failure: Failure | None = None
-    stream_id: str = ""
-
-    @property
-    def usage(self) -> Usage | None:
-        return self.finish.usage if self.finish else None
-
-    @property
-    def finish_reason(self) -> str:
-        return self.finish.reason if self.finish else "error"
-
-    def raise_for_failure(self) -> None:
-        """Raise `UpstreamError` if the answer is broken."""
-        if (failure := self.failure) is not None:
-            raise UpstreamError(
-                failure.code,
-                failure.message,
-                status=failure.status,
-                retryable=failure.retryable,
-                retry_after=failure.retry_after,
-            )
+__all__ = ["Answer", "LLMService", "gather"]
 
 
 class LLMService:
@@ -105,27 +74,3 @@ class LLMService:
         for event in stream:
             gather(answer, event)
         return answer
-
-
-def gather(answer: Answer, event: StreamEvent) -> None:
-    """Add one event to the whole."""
-    match event:
-        case TextDelta(text):
-            answer.content += text
-        case ReasoningDelta(text):
-            answer.reasoning += text
-        case ToolCallDelta():
-            _gather_call(answer.tool_calls, event)
-        case Failure():
-            answer.failure = event
-        case Finish():
-            answer.finish = event
-
-
-def _gather_call(calls: list[dict[str, Any]], delta: ToolCallDelta) -> None:
-    while len(calls) <= delta.index:
-        calls.append({"id": "", "name": "", "arguments": ""})
-    call = calls[delta.index]
-    call["id"] = call["id"] or delta.id
-    call["name"] = call["name"] or delta.name
-    call["arguments"] += delta.arguments

@@ -14,20 +14,9 @@ from headrace.backends.journal import IDLE_SECONDS, MemoryJournal
 from headrace.backends.log import Batch, Face
 from headrace.backends.loops import background_loop
 from headrace.common.streams.live import LiveStream
-from headrace.stream.events import (
-    Citation,
-    Failure,
-    Finish,
-    ReasoningDelta,
-    ReasoningEnd,
-    ReasoningStart,
-    TextDelta,
-    ToolCallDelta,
-)
+from headrace.stream.answer import StreamEvent
+from headrace.stream.events import ReasoningEnd, ReasoningStart
 from headrace.stream.wire import DONE, KEEP_ALIVE, SSEFace
-
-StreamEvent = TextDelta | ReasoningDelta | ToolCallDelta | Citation | Failure | Finish
-"""What `stream_chat` yields: the journal's entries without the brackets, which the types already say."""
 
 T = TypeVar("T")
 

@@ -137,7 +137,7 @@ class LiveStream:
         self._task = self._loop.create_task(self._run(), name=f"headrace-{self.id}", context=Context())
 
     def _cancel(self, ending: Ending) -> None:
-        if self._ending is None:
+        if self._ending is None and self.finish is None:
             self._ending = ending
             if self._task is not None and self.figures is not None:  # a task cancelled before its first step never ends
                 self._task.cancel()
