@@ -24,7 +24,7 @@ from headrace.providers.presets import PRESETS
 from headrace.stream.events import Finish, Timing, Usage
 
 OLLAMA = FoundServer("ollama", "http://127.0.0.1:11434", ("qwen3:8b", "gemma3"))
-KEYS = {PRESETS[name].key_variable: f"key-of-{name}" for name in PRESETS if PRESETS[name].key_variable}
+KEYS = {row.key_variable: f"key-in-{row.key_variable}" for row in PRESETS.values() if row.key_variable}
 
 
 def nowhere() -> list[FoundServer]:
@@ -38,7 +38,7 @@ def here() -> list[FoundServer]:
 def test_a_model_of_this_machine_comes_first_then_a_key_then_the_one_that_comes_along() -> None:
     assert choose("", "", "", KEYS, here)["modelId"] == "qwen3:8b"
     by_key = choose("", "", "", KEYS, nowhere)
-    assert (by_key["providerId"], by_key["apiKey"]) == ("openai", "key-of-openai")
+    assert (by_key["providerId"], by_key["apiKey"]) == ("openai", "key-in-OPENAI_API_KEY")
     assert choose("", "", "", {}, nowhere) == {"providerId": "local", "modelId": DEFAULT_LOCAL_MODEL}
 
 

@@ -65,7 +65,7 @@ def _key(row: Provider, endpoint: str, environ: Mapping[str, str]) -> str:
     ours = environ.get(KEY_VARIABLE, "")
     if ours or not row.key_variable:
         return ours
-    own = not endpoint or (endpoint.startswith("https://") and resolve("", endpoint).name == row.name)
+    own = not endpoint or (endpoint.startswith("https://") and resolve("", endpoint).key_variable == row.key_variable)
     return environ.get(row.key_variable, "") if own else ""
 
 
