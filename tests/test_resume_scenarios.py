@@ -64,9 +64,8 @@ TRIED = {
     "own-terminal-once": "common.test_live_streams:test_one_stream_cancelled_and_failing_at_once_ends_once",
 }
 _POSITION = re.compile(r"ttl (\d+)s, publish (\d+), sleep (\d+)s, resume since (\d+)")
-POSITIONS = [
-    (row["id"], found) for row in rows(CASES / "resume_scenarios.jsonl") if (found := _POSITION.search(row["do"]))
-]
+SCENARIOS = rows(CASES / "resume_scenarios.jsonl")
+POSITIONS = [(row["id"], found) for row in SCENARIOS if (found := _POSITION.search(row["do"]))]
 TTL_SECONDS = 0.02  # for one of theirs
 
 
