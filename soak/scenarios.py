@@ -108,7 +108,7 @@ async def killed(cluster: Cluster, kills: int) -> Figures:
         tail = max(tail, here.cursor - later.cursor)
         verdicts.append(history.check(endings=LOST))
     assert slowest < LOST_SECONDS, slowest
-    return _figures(*verdicts, kills=kills, slowest_ending_s=round(slowest, 1), longest_tail_events=tail)
+    return _figures(*verdicts, kills=kills, slowest_ending_seconds=round(slowest, 1), longest_tail_events=tail)
 
 
 async def paused(cluster: Cluster, pauses: int) -> Figures:

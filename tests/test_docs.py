@@ -133,8 +133,8 @@ def test_every_name_that_the_pages_import_exists() -> None:
                 assert [each.name for each in node.names if not hasattr(module, each.name)] == []
 
 
-def test_the_example_of_the_kit_for_tests_passes() -> None:
-    ((_, text),) = [block for block in blocks(TESTING) if block[0] == "python"]
+@pytest.mark.parametrize("text", [text for language, text in blocks(TESTING) if language == "python"])
+def test_an_example_of_the_kit_for_tests_passes(text: str) -> None:
     made: dict[str, object] = {}
     exec(compile(text, "docs/testing.md", "exec"), made)
     tests = [value for name, value in made.items() if name.startswith("test_")]

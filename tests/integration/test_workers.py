@@ -134,3 +134,43 @@ def test_a_worker_alone_says_why_it_does_not_know(server: LiveServer) -> None:
     answer = server.get(f"{STREAMS}{'A' * 24}/")
     assert answer.status == 404
     assert "REDIS_URL" in json.load(answer)["error"]
+
+
+def test_a_reader_on_another_worker_is_a_reader(data_dir: Path, shared: RunningServer) -> None:
+    options = {"REDIS_URL": shared.url, "HEADRACE_ORPHAN_SECONDS": "1", "HEADRACE_KEEPALIVE_SECONDS": "0.2"}
+    with (
+        LiveServer.uvicorn(data_dir, **options) as one,
+        LiveServer.uvicorn(data_dir, **options) as other,
+        ScriptedUpstream(HALF) as upstream,
+    ):
+        answer = one.stream(model_at(f"{upstream.url}/v1"), streamOptions=CONTINUE)
+        resumed = other.get(f"{STREAMS}{answer.headers['X-Stream-Id']}/")
+        arriving = blocks(resumed)
+        assert "Hel" in next(arriving)
+        answer.close()
+        until = time.monotonic() + 2.5
+        while time.monotonic() < until:
+            next(arriving)  # keep-alives: were it orphaned, it would have ended
+        assert upstream.connections == 1
+        resumed.close()
+        arriving.close()
+        left = time.monotonic()
+        assert upstream.wait_disconnect()
+        assert 0.5 < time.monotonic() - left < 5
+
+
+def test_the_last_reader_on_another_worker_ends_a_stream_that_is_to_be_cancelled(
+    pair: tuple[LiveServer, LiveServer],
+) -> None:
+    with ScriptedUpstream(HALF) as upstream:
+        answer = pair[0].stream(model_at(f"{upstream.url}/v1"))
+        resumed = pair[1].get(f"{STREAMS}{answer.headers['X-Stream-Id']}/")
+        arriving = blocks(resumed)
+        assert "Hel" in next(arriving)
+        answer.close()
+        assert not upstream.wait_disconnect(1.5)
+        left = time.monotonic()
+        resumed.close()
+        arriving.close()
+        assert upstream.wait_disconnect()
+        assert time.monotonic() - left < 1.5

@@ -92,6 +92,8 @@ class MemoryJournal:
         self._logs: dict[str, Log] = {}
         self._finished: dict[str, float] = {}  # in the order of their ends, with the time of expiry
         self._claims = Claims(clock)
+        self.on_reader: Callable[[str, bool], None] = _nobody
+        """Called with a stream's id when another worker's readers of it begin (True) or end (False)."""
 
     @property
     def replay_seconds(self) -> float:
@@ -217,3 +219,7 @@ class MemoryJournal:
         log = self._logs.pop(stream_id, None)
         if log is not None:
             log.forget()
+
+
+def _nobody(_stream_id: str, _there: bool) -> None:
+    """Nobody reads elsewhere, or nobody asks."""

@@ -13,17 +13,21 @@ from typing import Any
 from headrace.backends import redis_keys as rk
 from headrace.backends.journal import JournalAwayError, UnknownStreamError
 from headrace.backends.redis_facts import Facts, event_number, facts
+from headrace.backends.redis_presence import SAY_SECONDS, OnReader, RemoteReaders
 from headrace.backends.redis_replica import Replica
 from headrace.backends.redis_server import FAILURES, Server, raised
 from headrace.backends.redis_wire import Wire, command
 
 GROUP_SECONDS = 0.00005  # for each stream followed, between two reads: many streams are read in larger pieces
 MAX_GROUP_SECONDS = 0.02
-CANCEL, WAKE = b"cancel", b"wake"
+CANCEL, WAKE, JOIN, LEAVE = b"cancel", b"wake", b"join", b"leave"
 
 
 class Followers:
-    """The streams of other workers that somebody reads here. `cancel` stops a stream of ours by its id."""
+    """The streams of other workers that somebody reads here, and theirs of ours.
+
+    `cancel` stops a stream of ours by its id; `on_reader` is told who comes and goes elsewhere.
+    """
 
     def __init__(
         self,
@@ -33,7 +37,9 @@ class Followers:
         loop: asyncio.AbstractEventLoop,
         *,
         cancel: Callable[[str], None],
+        on_reader: OnReader,
     ) -> None:
+        self.remote = RemoteReaders(on_reader)
         self._server = server
         self._keys = keys
         self._cancel = cancel
@@ -42,6 +48,8 @@ class Followers:
         self._asked = b"0-0"
         self._replicas: dict[str, Replica] = {}
         self._filling: dict[bytes, list[Replica]] = {}
+        self._telling: set[asyncio.Task[None]] = set()
+        self._say_at = loop.time() + SAY_SECONDS
 
     def __len__(self) -> int:
         return sum(map(len, self._filling.values()))
@@ -104,6 +112,15 @@ class Followers:
             if found == 0 and now - since >= rk.AWAY_SECONDS:
                 self._lose(replica)
 
+    async def say_who_reads(self) -> None:
+        """Now and then tell the producers that their streams are still read here, and forget who told us long ago."""
+        now = self._loop.time()
+        if now >= self._say_at:
+            self._say_at = now + SAY_SECONDS
+            self.remote.sweep(now)
+            for replica in self._all():
+                await self._say(replica.worker, JOIN, replica.stream_id)
+
     async def find(self, stream_id: str) -> Facts:
         """What the server holds about this stream. Looks again: a new one may be known to a client a little sooner."""
         for delay in (0.0, *rk.LOOK_AGAIN_SECONDS):
@@ -154,6 +171,13 @@ class Followers:
         if not replica.log.ended and replica.readers:
             self._filling.setdefault(replica.key, []).append(replica)
             await self._wake()
+            await self._say(replica.worker, JOIN, replica.stream_id)
+
+    async def _say(self, worker: str, what: bytes, stream_id: str) -> None:
+        try:
+            await self.ask(worker, what, f"{stream_id} {self._worker}")
+        except FAILURES as error:  # what it has not heard it hears at the next time
+            self._server.away.begin(error)
 
     async def _wake(self) -> None:
         """Have the waiting read begin anew, with the names that it does not know yet."""
@@ -182,8 +206,13 @@ class Followers:
     def _answer(self, entries: Iterable[Any]) -> None:
         for entry_id, (what, about) in entries:
             self._asked = entry_id
+            stream_id, _, worker = about.decode().partition(" ")
             if what == CANCEL:
-                self._cancel(about.decode())
+                self._cancel(stream_id)
+            elif what == JOIN:
+                self.remote.joined(stream_id, worker, self._loop.time())
+            elif what == LEAVE:
+                self.remote.left(stream_id, worker)
 
     def _fill(self, name: bytes, entries: Iterable[Any]) -> None:
         for replica in list(self._filling.get(name, ())):
@@ -193,6 +222,11 @@ class Followers:
                     replica.take(number, kind, data)
             if replica.log.ended:
                 self._stop_filling(replica)
+
+    def _leave(self, replica: Replica) -> None:
+        leaving = self._loop.create_task(self._say(replica.worker, LEAVE, replica.stream_id), context=Context())
+        self._telling.add(leaving)
+        leaving.add_done_callback(self._telling.discard)
 
     def _all(self) -> list[Replica]:
         return [replica for replicas in self._filling.values() for replica in replicas]
@@ -209,6 +243,8 @@ class Followers:
             replicas.remove(replica)
             if not replicas:
                 del self._filling[replica.key]
+                if not replica.log.ended:
+                    self._leave(replica)
 
 
 def _seen(opening: asyncio.Future[None]) -> None:

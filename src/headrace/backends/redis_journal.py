@@ -244,5 +244,6 @@ class RedisJournal(MemoryJournal):
                     cancel=self._cancel_here,
                     holds=self.holds,
                     fenced=self._forget_fenced,
+                    on_reader=self.on_reader,
                 )
             return link

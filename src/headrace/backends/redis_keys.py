@@ -6,7 +6,7 @@
                                 oldest (number of the first event kept), about (JSON), created
     running:<worker>  set       its streams that have not ended
     dead:<worker>     string    the fence: whoever finds it set appends nothing more under this name
-    control:<worker>  stream    what other workers ask of it: `cancel`
+    control:<worker>  stream    what other workers ask of it, and tell it: `cancel`, `join`, `leave`
     leases            zset      worker → when its lease ends, in the server's milliseconds
     ended             zset      stream → when it expires: the oldest go first where the server is full
     project:<name>    zset      stream → when it was created
@@ -40,7 +40,7 @@ RUNNING_SECONDS = 2 * 3600.0  # keys of a running stream live this long beyond t
 REFRESH_SECONDS = 900.0
 DEAD_SECONDS = 86_400.0  # longer than any process stays stopped and then goes on
 CONTROL_SECONDS = 60.0
-CONTROL_ENTRIES = 256
+CONTROL_ENTRIES = 2048  # read within milliseconds; a storm of readers must not push a cancel out
 PROJECT_SECONDS = 86_400.0
 LISTED_STREAMS = 1000  # of one project, newest first
 MIRROR_BYTES = 16 * 1024 * 1024  # of one stream; over it the oldest go, and their cursors expire

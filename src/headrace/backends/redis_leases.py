@@ -111,6 +111,7 @@ class Leases:
         with contextlib.suppress(*FAILURES):  # the next tick tells of it
             async with asyncio.timeout(rk.COMMAND_SECONDS):
                 await self._followers.look_for_missing()
+                await self._followers.say_who_reads()
                 for (worker, score), since in list(self._expired.items()):
                     if now - since >= rk.SECOND_LOOK_SECONDS:
                         await self._end(worker, score)

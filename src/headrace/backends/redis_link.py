@@ -14,6 +14,7 @@ from headrace.backends import redis_keys as rk
 from headrace.backends.redis_follow import Followers
 from headrace.backends.redis_leases import Leases
 from headrace.backends.redis_mirror import Mirror
+from headrace.backends.redis_presence import OnReader
 from headrace.backends.redis_replica import Replica
 from headrace.backends.redis_server import FAILURES, Server, logger
 
@@ -28,7 +29,7 @@ class Link:
     """Made on any thread, at work on `loop`.
 
     `cancel` stops a stream of ours, `holds` says whether we keep a stream's own log, `fenced` is called when our
-    streams have been taken from us.
+    streams have been taken from us, `on_reader` when somebody begins or ends to read one of them elsewhere.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Link:
         cancel: Callable[[str], None],
         holds: Callable[[str], bool],
         fenced: Callable[[], None],
+        on_reader: OnReader,
     ) -> None:
         self.loop = loop
         self._process = os.getpid()
@@ -49,7 +51,7 @@ class Link:
         name = _new_name()
         self.server = Server(url)
         self.mirror = Mirror(self.server, keys, name, loop, replay_seconds=replay_seconds, fenced=self._fenced)
-        self.followers = Followers(self.server, keys, name, loop, cancel=cancel)
+        self.followers = Followers(self.server, keys, name, loop, cancel=cancel, on_reader=on_reader)
         self.leases = Leases(
             self.server,
             keys,

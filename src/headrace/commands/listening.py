@@ -9,7 +9,7 @@ import socket
 from headrace.commands.terminal import CommandError
 
 BACKLOG = 2048  # connections that wait for a worker while all of them are busy
-SEND_BUFFER = 256 * 1024  # of the system, a connection: seconds of an answer; left alone, Linux lets it grow to 4 MB
+SEND_BUFFER = 128 * 1024  # of the system, a connection: seconds of an answer; left alone, Linux lets it grow to 4 MB
 
 EXPOSED = """\
 {host} can be reached from other machines, and HEADRACE_AUTH is "none": anyone there could use this server and its keys.

@@ -31,6 +31,7 @@ class Streams:
 
     def __init__(self, journal: MemoryJournal | None = None) -> None:
         self.journal = journal or journal_of(get_settings())
+        self.journal.on_reader = self._on_reader
         self.memory = AdjustmentMemory()
         self.draining = False
         self._live: dict[str, LiveStream] = {}
@@ -59,6 +60,14 @@ class Streams:
 
     def __len__(self) -> int:
         return len(self._live)
+
+    def _on_reader(self, stream_id: str, there: bool) -> None:
+        """Readers on another worker count like one here: a stream that is read anywhere is not deserted."""
+        live = self.get(stream_id)
+        if live is not None and there:
+            live.join()
+        elif live is not None:
+            live.leave()
 
     def _ended(self, stream_id: str) -> None:
         with self._lock:
