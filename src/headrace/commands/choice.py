@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from headrace.backends.localmodel import DEFAULT_LOCAL_MODEL, LOCAL_MODELS
 from headrace.commands.discovery import FoundServer, found_servers
 from headrace.commands.terminal import CommandError
+from headrace.common.registry import resolve
 from headrace.providers.base import Provider
-from headrace.providers.presets import GENERIC, PRESETS, resolve
+from headrace.providers.presets import GENERIC, PRESETS
 
 KEY_VARIABLE = "HEADRACE_API_KEY"
 LOCAL = "local"
