@@ -45,7 +45,6 @@ def _parser() -> argparse.ArgumentParser:
         epilog=KEYS,
     )
     _doctor_arguments(doctor)
-
     _backup_arguments(commands)
     version = commands.add_parser("version", help="say which version this is")
     version.set_defaults(command=_version)
