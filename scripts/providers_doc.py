@@ -24,7 +24,8 @@ Completions. `endpoint` may be left out where the table has an address. A traili
 host) and a pasted `/chat/completions` do no harm.
 
 The variable is where `headrace chat` looks for the key; the server reads none of them: a key comes with the request or
-from a stored configuration. To add a provider, see [adding-a-provider.md](adding-a-provider.md).
+from a stored configuration. To add a provider, see [adding-a-provider.md](adding-a-provider.md); for one server alone,
+[a file](deploying.md#providers-of-your-own) will do. `GET /api/providers/` answers these rows.
 """
 DIALECTS: Mapping[str, str] = {
     "openai-chat": "OpenAI's Chat Completions",

@@ -38,6 +38,13 @@ def _parser() -> argparse.ArgumentParser:
     _serve_arguments(commands.add_parser("serve", help="run the server", description="Run the server."))
     chat = commands.add_parser("chat", help="ask a model", description="Ask a model in the terminal.", epilog=KEYS)
     _chat_arguments(chat)
+    doctor = commands.add_parser(
+        "doctor",
+        help="say what an endpoint really does",
+        description="Ask an endpoint and say what it does.",
+        epilog=KEYS,
+    )
+    _doctor_arguments(doctor)
     _backup_arguments(commands)
     version = commands.add_parser("version", help="say which version this is")
     version.set_defaults(command=_version)
@@ -65,6 +72,17 @@ def _chat_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_chat)
 
 
+def _doctor_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("url", metavar="URL", help="its address, such as http://127.0.0.1:8000/v1")
+    parser.add_argument("--model", default="", help="the model's name; without it, the first that the endpoint lists")
+    parser.add_argument("--provider", default="", help="openai, deepseek, ollama, …; without it, as the address tells")
+    parser.add_argument(
+        "--timeout", type=_seconds, default="60", help="seconds to wait for the next byte (%(default)s)"
+    )
+    parser.add_argument("--json", action="store_true", help="the findings as one JSON object")
+    parser.set_defaults(command=_doctor)
+
+
 def _backup_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     about = "Write the embedded database and the keys into one private file; the server may run meanwhile."
     backup = commands.add_parser("backup", help="save database and keys in one file", description=about)
@@ -85,6 +103,12 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 def _chat(arguments: argparse.Namespace) -> int:
     from headrace.commands.chat import run
+
+    return run(arguments)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from headrace.commands.doctor import run
 
     return run(arguments)
 
@@ -113,6 +137,10 @@ def _port(text: str) -> int:
 
 def _workers(text: str) -> int:
     return _whole(text, 1, 1024)
+
+
+def _seconds(text: str) -> float:
+    return float(_whole(text, 1, 3600))
 
 
 def _whole(text: str, least: int, most: int) -> int:

@@ -17,6 +17,7 @@ from headrace.common.guard import PAGE_POLICY, guarded_patterns
 from headrace.common.rest import RestAPI
 from headrace.llm import openapi
 from headrace.llm.api import router as models_router
+from headrace.llm.providers_api import router as providers_router
 from headrace.projects.api import router as projects_router
 
 _OURS = Path(__file__).parent / "static" / "headrace"
@@ -48,6 +49,7 @@ api = RestAPI(
 )
 api.add_router("", projects_router)
 api.add_router("", models_router)
+api.add_router("", providers_router)
 
 
 async def docs(request: HttpRequest) -> HttpResponse:

@@ -54,6 +54,7 @@ def test_every_field_can_be_set_in_both_ways(tmp_path: Path) -> None:
         "ALLOWED_ORIGINS": "https://App.example",
         "EGRESS_ALLOW": "http://10.0.0.1:8080,llm.internal",
         "SECRET_KEYS": "k1,k2",
+        "PROVIDERS_FILE": str(bundle),
         "UPSTREAM_PROXY": "http://proxy.example:3128",
         "CA_BUNDLE": str(bundle),
         "KEEPALIVE_SECONDS": "0",

@@ -9,7 +9,13 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
-VALUES = {"project_id": "default", "name": "home.js", "config_id": "local-plain", "stream_id": "none"}
+VALUES = {
+    "project_id": "default",
+    "name": "home.js",
+    "config_id": "local-plain",
+    "provider_id": "local",
+    "stream_id": "none",
+}
 
 
 def routes(urlconf: str) -> list[str]:

@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from headrace.backends.localmodel import DEFAULT_LOCAL_MODEL, LOCAL_MODELS
 from headrace.commands.discovery import FoundServer, found_servers
 from headrace.commands.terminal import CommandError
+from headrace.common.registry import resolve
 from headrace.providers.base import Provider
-from headrace.providers.presets import GENERIC, PRESETS, resolve
+from headrace.providers.presets import GENERIC, PRESETS
 
 KEY_VARIABLE = "HEADRACE_API_KEY"
 LOCAL = "local"
@@ -58,10 +59,11 @@ def _named(
         model = here.models[0] if here else USUAL_MODELS.get(row.name, "")
     if not model:
         raise CommandError(f"Which model of {row.title}? Name it: --model NAME")
-    return _config(provider or row.name, endpoint, model, _key(row, endpoint, environ))
+    return _config(provider or row.name, endpoint, model, key_for(row, endpoint, environ))
 
 
-def _key(row: Provider, endpoint: str, environ: Mapping[str, str]) -> str:
+def key_for(row: Provider, endpoint: str, environ: Mapping[str, str]) -> str:
+    """The key in the environment that may go to this endpoint: ours, or the provider's own to its own address."""
     ours = environ.get(KEY_VARIABLE, "")
     if ours or not row.key_variable:
         return ours

@@ -65,6 +65,8 @@ class Settings:
     """A proxy for calls to providers; `HTTPS_PROXY` is not read. May hold a password, so never in a `repr`."""
     ca_bundle: str | None = None
     """A file of certificate authorities to trust beside the system's."""
+    providers_file: str | None = None
+    """A TOML file of providers besides those that Headrace knows."""
     secret_keys: tuple[str, ...] = field(default=(), repr=False)
     """Fernet keys for stored API keys; the first encrypts, all decrypt. Empty: a key file in the data directory."""
     keepalive_seconds: float = 15.0
@@ -298,6 +300,7 @@ _READERS: dict[str, Callable[[object], object]] = {
     "EGRESS_ALLOW": _list,
     "UPSTREAM_PROXY": _proxy,
     "CA_BUNDLE": _file,
+    "PROVIDERS_FILE": _file,
     "SECRET_KEYS": _list,
     "KEEPALIVE_SECONDS": _seconds(0, MAX_KEEPALIVE),
     "REPLAY_SECONDS": _seconds(0, MAX_SECONDS),

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from headrace.backends.localmodel import LOCAL_MODELS
+from headrace.common.registry import resolve
 from headrace.common.requests import LOCAL, InlineModel, LocalModel, ModelRef, StoredModel
 from headrace.errors import RequestError
 from headrace.llm.models import ModelConfiguration
 from headrace.projects.models import Project
 from headrace.providers.base import Provider
-from headrace.providers.presets import base_for, resolve
+from headrace.providers.presets import base_for
 
 MAX_LISTED = 1000
 """As many as a project keeps."""

@@ -8,3 +8,9 @@ class LLMConfig(AppConfig):
     label = "headrace_llm"
     verbose_name = "Headrace models"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Read the operator's file of providers now: what is wrong with it stops the start."""
+        from headrace.common.registry import custom_rows
+
+        custom_rows()

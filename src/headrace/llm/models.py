@@ -15,10 +15,11 @@ from django.db import models
 from headrace.common.encryption import SealError
 from headrace.common.fields import SealedField
 from headrace.common.origins import origin_of
+from headrace.common.registry import resolve
 from headrace.common.requests import LOCAL, InlineModel, LocalModel
 from headrace.errors import RequestError
 from headrace.projects.models import PUBLIC_ID, Project
-from headrace.providers.presets import base_for, resolve
+from headrace.providers.presets import base_for
 
 CONFIG_FIELD = "model.configId"
 
@@ -41,7 +42,7 @@ class ModelConfiguration(models.Model):
     model_id = models.CharField(max_length=512, blank=True, default="")
     sealed_key = SealedField(blank=True, default="", editable=False)
     key_origin = models.CharField(max_length=2048, blank=True, default="", editable=False)
-    fallbacks = models.JSONField(blank=True, default=list)
+    fallbacks = models.JSONField(blank=True, default=list, editable=False)
     """The `config_id`s to ask in turn where this one fails before its first event; those that are gone are skipped."""
     created = models.DateTimeField(auto_now_add=True)
     updated = models.DateTimeField(auto_now=True)

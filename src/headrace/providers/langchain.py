@@ -81,8 +81,8 @@ class ChunkParser:
 
     def _add_usage(self, usage: Mapping[str, Any]) -> None:
         """LangChain's chunks are made to be added up, so their usage is a difference, not a total."""
-        cached = (usage.get("input_token_details") or {}).get("cache_read")
-        thought = (usage.get("output_token_details") or {}).get("reasoning")
+        cached = _detail(usage.get("input_token_details"), "cache_read")
+        thought = _detail(usage.get("output_token_details"), "reasoning")
         told = {
             "input_tokens": usage.get("input_tokens"),
             "output_tokens": usage.get("output_tokens"),
@@ -91,6 +91,12 @@ class ChunkParser:
         }
         for name, value in told.items():
             self._usage[name] = self._usage.get(name, 0) + int(value or 0)
+
+
+def _detail(details: Mapping[str, Any] | None, name: str) -> int:
+    """The tokens of one kind; a service tier stands before its name (`flex_reasoning`)."""
+    found = details or {}
+    return sum(int(value or 0) for key, value in found.items() if key == name or key.endswith(f"_{name}"))
 
 
 def _from_kwargs(extra: Mapping[str, Any]) -> Iterator[Event]:

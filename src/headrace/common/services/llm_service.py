@@ -25,12 +25,13 @@ class LLMService:
     """Chats with one model.
 
     `model` is a model configuration (`{"providerId", "endpoint", "apiKey", "modelId"}`, camelCase or snake_case;
-    `{"providerId": "local"}` is the model that comes with Headrace) or a LangChain chat model instance.
+    `{"providerId": "local"}` is the model that comes with Headrace), a LangChain chat model instance, or a name that
+    LangChain's `init_chat_model` knows, such as `"openai:gpt-4o"`.
     LangChain's `ChatOpenAI` drops reasoning before we can see it; the HTTP way does not.
     """
 
     def __init__(self, model: Any) -> None:
-        self._model = model_ref(model) if isinstance(model, Mapping) else model
+        self._model = _model_of(model)
 
     def stream_chat(self, messages: Iterable[Message], **options: Any) -> EventStream:
         """The answer's events, for `async for` or, where no event loop runs, a plain `for`.
@@ -74,3 +75,11 @@ class LLMService:
         for event in stream:
             gather(answer, event)
         return answer
+
+
+def _model_of(model: Any) -> Any:
+    if isinstance(model, str):
+        from headrace.common.streams.langchain import named_model
+
+        return named_model(model)
+    return model_ref(model) if isinstance(model, Mapping) else model

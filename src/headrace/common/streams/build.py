@@ -6,13 +6,14 @@ from typing import Any
 
 from headrace.backends.http import HTTPClient
 from headrace.backends.localmodel import local_endpoint, local_model
+from headrace.common.registry import resolve
 from headrace.common.requests import InlineModel, LocalModel, StoredModel
 from headrace.common.streams.adjustments import AdjustmentMemory
 from headrace.common.streams.runtime import http_client
 from headrace.common.streams.sources import HTTPSource, Source
 from headrace.errors import RequestError
 from headrace.providers.base import ChatRequest, Endpoint
-from headrace.providers.presets import base_for, resolve
+from headrace.providers.presets import base_for
 
 
 def source_for(model: Any, request: ChatRequest, *, timeout: float, memory: AdjustmentMemory | None = None) -> Source:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +23,8 @@ from headrace.stream.events import Event, Finish, ReasoningDelta, TextDelta, Usa
 from headrace.stream.thinking import DEFAULT, ThinkSplitter
 
 _PASSED_ON = ("temperature", "max_tokens", "top_p", "top_k", "seed", "stop", "reasoning_effort", "response_format")
-_KEY_NAMES = re.compile(r"api_key|token|secret|password", re.IGNORECASE)
+_KEY_NAMES = re.compile(r"api[-_]?key|authorization|cookie|token|secret|password", re.IGNORECASE)
+MAX_NESTED = 3  # dictionaries in dictionaries: client_kwargs, its headers
 MIN_SECRET = 8  # shorter values are no keys, and scrubbing them would eat words
 
 
@@ -108,6 +109,26 @@ class LangChainSource:
         return self.instance.bind_tools([dict(tool) for tool in request.tools], **choice), options
 
 
+def named_model(name: str) -> Any:
+    """What LangChain's `init_chat_model` makes of a name such as `openai:gpt-4o`. RequestError where it cannot."""
+    if not name.strip():
+        raise RequestError("the model's name is empty; it must be one such as openai:gpt-4o", field="model")
+    try:
+        from langchain.chat_models import init_chat_model
+    except ImportError:
+        message = f"the model name {name[:100]!r} is for LangChain, which is not installed: pip install langchain"
+        raise RequestError(message, field="model") from None
+    try:
+        return init_chat_model(name)
+    except Exception as error:  # a name it does not know, a package or a key it lacks: each integration has its own
+        message = f"LangChain cannot make the model {name[:100]!r}: {_first_line(error)}"
+        raise RequestError(message, field="model") from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+
+
 class _Assembly:
     """Tags in the text apart from the answer, as for every provider; once reasoning came by itself, tags are text."""
 
@@ -173,12 +194,18 @@ def _secrets_of(instance: Any) -> list[str]:
         fields = dict(vars(instance))
     except TypeError:
         return []
-    held = (_revealed(name, value) for name, value in fields.items())
-    return [value for value in held if isinstance(value, str) and len(value) >= MIN_SECRET]
+    return [value for value in _held(fields) if len(value) >= MIN_SECRET]
 
 
-def _revealed(name: str, value: Any) -> Any:
-    reveal = getattr(value, "get_secret_value", None)
-    if callable(reveal):
-        return reveal()
-    return value if _KEY_NAMES.search(name) else None
+def _held(fields: Mapping[Any, Any], depth: int = 0) -> Iterator[str]:
+    """Values that are secret by their type or their name, in headers and other dictionaries among the fields too."""
+    for name, value in fields.items():
+        reveal = getattr(value, "get_secret_value", None)
+        if callable(reveal):
+            value = reveal()  # noqa: PLW2901
+        elif isinstance(value, Mapping) and depth < MAX_NESTED:
+            yield from _held(value, depth + 1)
+        elif not _KEY_NAMES.search(str(name)):
+            continue
+        if isinstance(value, str):
+            yield value.removeprefix("Bearer ").strip()

@@ -7,5 +7,7 @@ class Migration(migrations.Migration):
     dependencies = [("headrace_llm", "0002_local_models")]
 
     operations = [
-        migrations.AddField("modelconfiguration", "fallbacks", models.JSONField(blank=True, default=list)),
+        migrations.AddField(
+            "modelconfiguration", "fallbacks", models.JSONField(blank=True, default=list, editable=False)
+        ),
     ]
