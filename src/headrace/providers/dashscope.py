@@ -31,7 +31,8 @@ class DashScopeParser:
     """One answer, piece by piece."""
 
     __slots__ = (
-        "_arguments", "_calls", "_finished", "_growth", "_known", "_sources", "_text", "_thought", "provider_reason",
+        "_arguments", "_calls", "_finished", "_growth", "_known", "_sources", "_spoke_last", "_text", "_thought",
+        "provider_reason",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -42,6 +43,7 @@ class DashScopeParser:
         self._calls = ToolCallNumbering()
         self._sources = Sources()
         self._finished = False
+        self._spoke_last = False
         self._known: Counts | None = None
         self.provider_reason = ""
 
@@ -67,7 +69,8 @@ class DashScopeParser:
         if not events:
             raise FramingError("JSON that is neither an answer nor an error", code="upstream_not_a_stream")
         self._finished = True
-        return [*events, *self.close()]
+        usage = self.counted()
+        return [*events, *([usage] if usage is not None else []), *self.close()]
 
     def _piece(self, piece: Piece, frame: Frame) -> list[Event]:
         output = piece.output
@@ -85,6 +88,7 @@ class DashScopeParser:
         word = (choice is not None and choice.finish_reason) or output.finish_reason or output.fininshed_reason
         if word and word != _NOT_YET:
             self._finished = True
+            self._spoke_last = bool(output.text or (message is not None and (message.content or message.tool_calls)))
             self.provider_reason = word
         if piece.usage is not None:
             self._known = piece.usage
@@ -136,10 +140,10 @@ class DashScopeParser:
     def _settled(self, *, ended: bool = False) -> list[Event]:
         """What was held back of thought and text and, at the end of all, of arguments."""
         events = self._settled_thought()
-        if rest := self._text.settle(ended=ended and self._finished):
+        if rest := self._text.settle(repeated=ended and self._spoke_last):
             events.append(TextDelta(rest))
         for index, known in self._arguments.items() if ended else ():
-            piece = self._calls.feed(index, "", "", known.settle(ended=self._finished))
+            piece = self._calls.feed(index, "", "", known.settle(repeated=self._spoke_last))
             if piece is not None:
                 events.append(piece)
         return events

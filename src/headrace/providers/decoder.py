@@ -83,7 +83,7 @@ class StreamDecoder:
 
     @property
     def usage(self) -> Usage | None:
-        return self._usage if self._counting is None else self._counting.counted()
+        return self._usage if self._usage or self._counting is None else self._counting.counted()
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that these bytes complete."""

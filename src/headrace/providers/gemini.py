@@ -127,11 +127,10 @@ class GeminiParser:
             self._finished = self._finished or bool(events)
             if not self._finished:
                 raise FramingError("JSON that is neither an answer nor an error", code="upstream_not_a_stream")
-            return [*events, *self.close()]
-        events = []
-        for frame in JSONArrayDecoder().feed(data):
-            events += self.feed(frame)
-        return [*events, *self.close()]
+        else:
+            events = [event for frame in JSONArrayDecoder().feed(data) for event in self.feed(frame)]
+        usage = self.counted()
+        return [*events, *([usage] if usage is not None else []), *self.close()]
 
     def _chunk(self, chunk: Chunk, data: bytes) -> list[Event]:
         events: list[Event] = []

@@ -50,15 +50,15 @@ class GrowingText:
         self.held.append(text)
         return ""
 
-    def settle(self, *, ended: bool = False) -> str:
+    def settle(self, *, repeated: bool = False) -> str:
         """What is held back, when no more of this text will come: longer and longer ones were wholes.
 
-        A text that came twice, the second time with the end of the answer, is one whole that was repeated.
+        With `repeated`, a text that came twice is one whole: the second time it came with the end of the answer.
         """
         if not self.held:
             return ""
         if self._growth.wholes is None:
-            self._growth.wholes = len(self.held[-1]) > len(self._whole) or (ended and len(self.held) == 1)
+            self._growth.wholes = len(self.held[-1]) > len(self._whole) or (repeated and len(self.held) == 1)
         return self._told("")
 
     def _told(self, text: str) -> str:
