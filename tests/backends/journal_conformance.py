@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from headrace.backends.journal import MemoryJournal, UnknownStreamError
 from headrace.backends.log import CursorError
 from headrace.stream.events import (
+    Citation,
     Entry,
     Failure,
     Finish,
@@ -127,6 +128,7 @@ class JournalConformance:
             ReasoningEnd(),
             TextDelta(" 你好\n"),
             ToolCallDelta(1, "id", "name", '{"a":'),
+            Citation("https://book.example", "Book", "text", "quote", 0, None),
             Failure("upstream_reset", "broke", 502, True, 1.5),
             Finish("error", "word", Usage(1, 2, 3, 4, "estimated"), Timing(1.5, None, 2.0), 0.25, 3),
         ]

@@ -46,7 +46,7 @@ INVOKE = Provider("bedrock-invoke", bedrock_invoke.ADAPTER)
 HOST = "https://bedrock-runtime.eu-central-1.amazonaws.com"
 CLAUDE = "eu.anthropic.claude-sonnet-4-5-20250929-v1:0"
 NOVA = "us.amazon.nova-2-lite-v1:0"
-OTHER = "openai.gpt-oss-120b-1:0"
+OTHER = "meta.llama4-maverick-17b-instruct-v1:0"
 ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE:wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 
 RECORDINGS = [(CONVERSE, recording) for recording in recordings("bedrock-converse")]
@@ -414,7 +414,7 @@ def test_a_plain_request_and_one_for_a_whole_answer() -> None:
     }
     assert body_of(built(CONVERSE, PLAIN, HOST, OTHER)) == plain
     whole = built(CONVERSE, asked(PLAIN, stream=False), f"{HOST}/model/other/converse", OTHER)
-    assert whole.url == f"{HOST}/model/openai.gpt-oss-120b-1%3A0/converse"
+    assert whole.url == f"{HOST}/model/meta.llama4-maverick-17b-instruct-v1%3A0/converse"
     assert body_of(whole) == plain
 
 

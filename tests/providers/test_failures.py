@@ -31,6 +31,37 @@ def _read(status: int, body: Any = None, headers: dict[str, str] | None = None) 
         (400, {"error": {"message": "m"}}, "upstream_bad_request"),
         (400, {"error": {"message": "m", "code": "API_KEY_INVALID"}}, "upstream_auth"),
         (400, {"error": {"message": "m", "code": "Arrearage"}}, "upstream_quota"),
+        (
+            400,
+            {
+                "error": {
+                    "code": 400,
+                    "message": "m",
+                    "status": "INVALID_ARGUMENT",
+                    "details": [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}],
+                }
+            },
+            "upstream_auth",
+        ),
+        (
+            400,
+            {"error": {"message": "m", "status": "INVALID_ARGUMENT", "details": ["x", 5, {}]}},
+            "upstream_bad_request",
+        ),
+        (400, {"__type": "ServiceQuotaExceededException", "message": "m"}, "upstream_quota"),
+        (400, {"__type": "com.amazon.coral#ThrottlingException", "Message": "m"}, "upstream_bad_request"),
+        (401, {"errors": [{"code": 10000, "message": "Authentication error"}], "success": False}, "upstream_auth"),
+        (429, {"errors": [{"code": 4006, "message": "you have used up your daily free allocation"}]}, "upstream_quota"),
+        (
+            422,
+            {"object": "error", "message": {"detail": [{"loc": ["body", "n"], "msg": "no"}]}},
+            "upstream_bad_request",
+        ),
+        (404, {"id": "1", "message": "model 'x' not found"}, "upstream_not_found"),
+        (400, {"code": "InvalidParameter", "message": "m", "request_id": "1"}, "upstream_bad_request"),
+        (401, {"code": "InvalidApiKey", "message": "m", "request_id": "1"}, "upstream_auth"),
+        (429, {"code": "Throttling.AllocationQuota", "message": "m"}, "upstream_quota"),
+        (429, {"code": "Throttling.RateQuota", "message": "m"}, "upstream_rate_limited"),
         (401, None, "upstream_auth"),
         (402, {"error": "Insufficient Balance"}, "upstream_quota"),
         (403, {"error": {"message": "no"}}, "upstream_auth"),
@@ -253,3 +284,9 @@ def test_an_error_inside_an_answer_has_its_code(body: Any, code: str) -> None:
 )
 def test_what_may_be_a_part_of_an_answer_is_no_error(body: Any) -> None:
     assert find_error(body) is None
+
+
+def test_amazon_says_in_a_header_what_kind_of_error_it_is() -> None:
+    named = {"x-amzn-ErrorType": "ServiceQuotaExceededException:http://internal.amazon.com/"}
+    assert _read(400, {"message": "m"}, named).code == "upstream_quota"
+    assert _read(400, {"message": "m"}, {"x-amzn-ErrorType": "ValidationException"}).code == "upstream_bad_request"

@@ -3,7 +3,7 @@
 `fixtures/<dialect>/` is walked, so a new provider needs a row and a pair of files here, and no test code. The members
 of NAME.json: `provider` (a preset's name), and, each left out where it is empty: `content`, `reasoning`, `calls`
 (`[id, name, arguments]`), `usage` (`[input, output, reasoning, cached]`), `reason` (`stop` if left out),
-`provider_reason`, `code` and `message` (of the failure).
+`provider_reason`, `code` and `message` (of the failure), `citations` (each with what is known of it).
 """
 
 from __future__ import annotations
@@ -12,16 +12,29 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from headrace.providers.presets import PRESETS
+from headrace.stream.events import Citation
 from tests.providers.outcomes import bytewise, decode, merged, summed
 
 SPOKEN = {row.adapter.name for row in PRESETS.values()}
 """The dialects that a row speaks: fixtures of another are compared where its adapter is tested."""
 _FILES = sorted((Path(__file__).parent / "fixtures").glob("*/*.json"))
 FIXTURES = [path for path in _FILES if path.parent.name in SPOKEN]
-MEMBERS = {"provider", "content", "reasoning", "calls", "usage", "reason", "provider_reason", "code", "message"}
+MEMBERS = {
+    "provider",
+    "content",
+    "reasoning",
+    "calls",
+    "usage",
+    "reason",
+    "provider_reason",
+    "code",
+    "message",
+    "citations",
+}
 
 
 def _name(path: Path) -> str:
@@ -30,6 +43,10 @@ def _name(path: Path) -> str:
 
 def _load(path: Path) -> tuple[dict[str, Any], bytes]:
     return json.loads(path.read_text("utf-8")), path.with_suffix(".stream").read_bytes()
+
+
+def _known(citation: Citation) -> dict[str, Any]:
+    return {name: value for name, value in msgspec.structs.asdict(citation).items() if value not in ("", None)}
 
 
 @pytest.mark.parametrize("path", FIXTURES, ids=_name)
@@ -46,6 +63,7 @@ def test_a_fixture_gives_what_it_says(path: Path) -> None:
     if "message" in expected:
         assert outcome.failure is not None
         assert outcome.failure.message == expected["message"]
+    assert [_known(citation) for citation in outcome.citations] == expected.get("citations", [])
     finish = outcome.finish
     assert finish is not None
     assert finish.reason == ("error" if "code" in expected else expected.get("reason", "stop"))

@@ -47,6 +47,7 @@ LIMITS = [
     ("max_tokens exceeds the limit of 4096", 4096),
     ("max_tokens in [0, 4097)", 4096),
     ("max tokens too high, model has 4096", 4096),
+    ("The maximum tokens you requested exceeds the model limit of 4096. Try again with a maximum tokens value", 4096),
 ]
 
 
@@ -174,3 +175,11 @@ def test_a_lowered_limit_that_is_refused_again_is_dropped() -> None:
 
 def test_a_lower_limit_of_ours_stays() -> None:
     assert Adjustments(max_tokens=4096).apply(replace(DEFAULT, max_tokens=100)).max_tokens == 100
+
+
+def test_a_summary_of_thoughts_that_is_refused_is_asked_for_no_more() -> None:
+    told = "Your organization must be verified to generate reasoning summaries."
+    adjusted = adjust(_error(told, "reasoning.summary"), DEFAULT)
+    assert adjusted is not None
+    assert "no_reasoning_summary" in adjusted.learned
+    assert adjust(_error(told, "reasoning.summary"), adjusted) is None

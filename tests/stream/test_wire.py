@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from headrace.stream.brackets import Bracketing
 from headrace.stream.events import (
+    Citation,
     Entry,
     Event,
     Failure,
@@ -29,6 +30,7 @@ deltas: st.SearchStrategy[Event] = st.one_of(
     texts.map(TextDelta),
     texts.map(ReasoningDelta),
     st.builds(ToolCallDelta, st.integers(0, 3), texts, texts, texts),
+    st.builds(Citation, texts, texts, texts, texts, st.none() | st.integers(0, 9)),
     st.builds(Usage, st.integers(0, 9), st.integers(0, 9)),
     texts.map(lambda text: Failure("upstream_reset", text)),
 )
@@ -93,6 +95,6 @@ def test_any_stream_is_well_formed_numbered_and_balanced(
         assert head == (f"id: {number}\n" if ids else "")
         assert isinstance(json.loads(line), dict)
         depth += isinstance(entry, ReasoningStart) - isinstance(entry, ReasoningEnd)
-        assert depth == (1 if isinstance(entry, ReasoningStart | ReasoningDelta) else 0)
+        assert isinstance(entry, Citation) or depth == isinstance(entry, ReasoningStart | ReasoningDelta)
     joined = "".join(json.loads(b.rpartition("data: ")[2])["content"] for b in blocks if '"type": "content"' in b)
     assert joined == "".join(event.text for event in events if isinstance(event, TextDelta))

@@ -23,6 +23,7 @@ from headrace.providers.request_options import (
     read_format,
     read_tools,
 )
+from headrace.providers.text_only import refuse_images
 from headrace.providers.turns import Block, Call, Media, Result, Text, Thought, Turn, read_conversation
 
 VERSION = "2023-06-01"
@@ -51,6 +52,7 @@ def messages_body(request: ChatRequest, model: str, *, links: bool = True) -> di
 
     With `links` False an image that is only linked to is refused: not every host fetches them.
     """
+    refuse_images(request.messages, model)
     if request.seed is not None:
         raise RequestError("Anthropic's models take no seed: leave it out.", field="seed")
     conversation = read_conversation(request.messages)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
 from headrace.errors import RequestError
-from headrace.stream.events import Event
+from headrace.stream.events import Event, Usage
 from headrace.stream.framing import Decoder, Frame
 from headrace.stream.thinking import ThinkStyle
 
@@ -102,6 +102,13 @@ class Parser(Protocol):
 
     def feed(self, frame: Frame) -> Iterable[Event]: ...
     def close(self) -> Iterable[Event]: ...
+
+
+@runtime_checkable
+class CountingParser(Parser, Protocol):
+    """A parser whose provider reports usage with every piece: it yields no `Usage`, and is asked when it is needed."""
+
+    def counted(self) -> Usage | None: ...
 
 
 @dataclass(frozen=True, slots=True)

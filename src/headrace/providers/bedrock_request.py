@@ -28,6 +28,7 @@ from headrace.providers.request_options import (
     read_format,
     read_tools,
 )
+from headrace.providers.text_only import refuse_images
 from headrace.providers.turns import Block, Call, Conversation, Media, Result, Text, Thought, read_conversation
 
 INVOKE_VERSION = "bedrock-2023-05-31"
@@ -80,6 +81,7 @@ def _url(endpoint: Endpoint, verb: str) -> str:
 
 
 def _converse_body(request: ChatRequest, model: str) -> dict[str, Any]:
+    refuse_images(request.messages, model)
     if request.seed is not None:
         raise RequestError(
             "Converse has no seed: leave it out, or send it in extraBody.additionalModelRequestFields"

@@ -21,6 +21,7 @@ from headrace.providers.lenient import as_text
 from headrace.providers.openai_chat import OpenAIParser, count_tokens, framing, read_whole
 from headrace.providers.openai_chunks import STRICT_ERRORS, TokenCounts, counts_of
 from headrace.providers.request_options import given, merged, read_choice, read_format
+from headrace.providers.text_only import refuse_images
 from headrace.providers.tool_calls import arguments_text
 from headrace.stream.events import Event, TextDelta
 from headrace.stream.framing import Frame
@@ -103,6 +104,7 @@ def _rebuilt_call(value: dict[str, Any]) -> _Call:
 
 def build(request: ChatRequest, endpoint: Endpoint, _provider: Provider) -> HTTPRequest:
     """The POST for one chat; `extra_body` goes over everything else."""
+    refuse_images(request.messages, endpoint.model)
     choice = read_choice(request.tool_choice)
     if choice is not None and choice.mode in ("any", "one"):
         raise RequestError("Cloudflare cannot be told which tool to call: send auto or none.", field="toolChoice")

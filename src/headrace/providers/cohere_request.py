@@ -15,6 +15,7 @@ import msgspec
 from headrace.errors import RequestError
 from headrace.providers.base import ChatRequest, Endpoint, HTTPRequest, Provider
 from headrace.providers.request_options import NO_PARAMETERS, Tool, given, merged, read_choice, read_format, read_tools
+from headrace.providers.text_only import refuse_images
 from headrace.providers.turns import Call, Media, Result, Text, Turn, read_conversation
 
 BUDGETS: Mapping[str, int] = {
@@ -32,6 +33,7 @@ _ENDING = re.compile(r"(/v[12])?(/chat)?$")
 
 def build(request: ChatRequest, endpoint: Endpoint, _provider: Provider) -> HTTPRequest:
     """The POST for one chat; `extra_body` goes over everything else, object by object."""
+    refuse_images(request.messages, endpoint.model)
     conversation = read_conversation(request.messages)
     messages: list[dict[str, Any]] = [{"role": "system", "content": text.text} for text in conversation.system]
     for turn in conversation.turns:

@@ -24,14 +24,15 @@ from headrace.stream.events import Event, Finish, ReasoningDelta, TextDelta, Usa
 from headrace.stream.framing import Frame, SSEDecoder
 from headrace.stream.payload import decode_json
 
-_NOT_YET = ("null", "")
+_NOT_YET = "null"
 
 
 class DashScopeParser:
     """One answer, piece by piece."""
 
     __slots__ = (
-        "_arguments", "_calls", "_counted", "_finished", "_growth", "_sources", "_text", "_thought", "provider_reason",
+        "_arguments", "_calls", "_finished", "_growth", "_known", "_sources", "_spoke_last", "_text", "_thought",
+        "provider_reason",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -41,8 +42,9 @@ class DashScopeParser:
         self._arguments: dict[int | None, GrowingText] = {}
         self._calls = ToolCallNumbering()
         self._sources = Sources()
-        self._counted: Counts | None = None
         self._finished = False
+        self._spoke_last = False
+        self._known: Counts | None = None
         self.provider_reason = ""
 
     def feed(self, frame: Frame) -> list[Event]:
@@ -67,7 +69,8 @@ class DashScopeParser:
         if not events:
             raise FramingError("JSON that is neither an answer nor an error", code="upstream_not_a_stream")
         self._finished = True
-        return [*events, *self.close()]
+        usage = self.counted()
+        return [*events, *([usage] if usage is not None else []), *self.close()]
 
     def _piece(self, piece: Piece, frame: Frame) -> list[Event]:
         output = piece.output
@@ -82,22 +85,37 @@ class DashScopeParser:
             events.append(TextDelta(text))
         if output.search_info is not None:
             self._found(output.search_info, events)
-        for word in (choice and choice.finish_reason, output.finish_reason, output.fininshed_reason):
-            if word and word not in _NOT_YET:
-                self._finished = True
-                self.provider_reason = word
-        if piece.usage is not None and piece.usage != self._counted:
-            self._counted = piece.usage
-            _count(piece.usage, events)
+        word = (choice is not None and choice.finish_reason) or output.finish_reason or output.fininshed_reason
+        if word and word != _NOT_YET:
+            self._finished = True
+            self._spoke_last = bool(output.text or (message is not None and (message.content or message.tool_calls)))
+            self.provider_reason = word
+        if piece.usage is not None:
+            self._known = piece.usage
         return events
+
+    def counted(self) -> Usage | None:
+        """Each report is of the whole so far; an application reports each of its models."""
+        known = self._known
+        each = [] if known is None else known.models or [known]
+        if known is None or all(one.input_tokens is None and one.output_tokens is None for one in each):
+            return None
+        thought, cached = known.output_tokens_details, known.prompt_tokens_details
+        return Usage(
+            count_of(sum(count_of(one.input_tokens) for one in each)),
+            count_of(sum(count_of(one.output_tokens) for one in each)),
+            count_of(thought.reasoning_tokens if thought is not None else None),
+            count_of((cached is not None and cached.cached_tokens) or known.cached_tokens),
+        )
 
     def _message(self, message: Message, events: list[Event]) -> None:
         if message.reasoning_content and (thought := self._thought.feed(message.reasoning_content)):
             events.append(ReasoningDelta(thought))
         content = message.content
         if content:
-            events += self._settled_thought()
-            text = self._text.feed(content if isinstance(content, str) else as_text(content) or "")
+            if self._thought.held:
+                events += self._settled_thought()
+            text = self._text.feed(content if type(content) is str else as_text(content) or "")
             if text:
                 events.append(TextDelta(text))
         if message.tool_calls:
@@ -122,10 +140,10 @@ class DashScopeParser:
     def _settled(self, *, ended: bool = False) -> list[Event]:
         """What was held back of thought and text and, at the end of all, of arguments."""
         events = self._settled_thought()
-        if rest := self._text.settle(ended=ended and self._finished):
+        if rest := self._text.settle(repeated=ended and self._spoke_last):
             events.append(TextDelta(rest))
         for index, known in self._arguments.items() if ended else ():
-            piece = self._calls.feed(index, "", "", known.settle(ended=self._finished))
+            piece = self._calls.feed(index, "", "", known.settle(repeated=self._spoke_last))
             if piece is not None:
                 events.append(piece)
         return events
@@ -143,22 +161,6 @@ class DashScopeParser:
         if facts is None and (frame.name == "error" or (isinstance(body, dict) and body.get("code"))):
             facts = read_facts(body)
         return [] if facts is None else [failure_in_stream(facts)]
-
-
-def _count(counts: Counts, events: list[Event]) -> None:
-    """Each report is of the whole so far; an application reports each of its models."""
-    each = counts.models or [counts]
-    if all(one.input_tokens is None and one.output_tokens is None for one in each):
-        return
-    made, given = counts.output_tokens_details, counts.prompt_tokens_details
-    events.append(
-        Usage(
-            sum(count_of(one.input_tokens) for one in each),
-            sum(count_of(one.output_tokens) for one in each),
-            count_of(made.reasoning_tokens if made is not None else None),
-            count_of((given and given.cached_tokens) or counts.cached_tokens),
-        )
-    )
 
 
 def _read_whole(data: bytes) -> list[Event]:

@@ -15,6 +15,7 @@ import msgspec
 from headrace.errors import RequestError
 from headrace.providers.base import ChatRequest, Endpoint, HTTPRequest, Provider
 from headrace.providers.request_options import given, merged, read_choice, read_format
+from headrace.providers.text_only import refuse_images
 from headrace.providers.turns import Call, Media, Result, Text, Turn, read_conversation
 
 _TEXT_PATH = "/services/aigc/text-generation/generation"
@@ -35,6 +36,7 @@ BUDGETS: Mapping[str, int] = {
 
 def build(request: ChatRequest, endpoint: Endpoint, _provider: Provider) -> HTTPRequest:
     """The POST for one chat; `extra_body` goes over everything else, object by object."""
+    refuse_images(request.messages, endpoint.model)
     conversation = read_conversation(request.messages)
     base = _PASTED.sub("", endpoint.base_url)
     is_app = "/apps/" in base

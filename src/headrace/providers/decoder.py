@@ -13,7 +13,7 @@ from typing import Final, assert_never
 import msgspec
 
 from headrace.errors import FramingError
-from headrace.providers.base import Provider
+from headrace.providers.base import CountingParser, Provider
 from headrace.providers.failures import failure
 from headrace.providers.lenient import is_whole
 from headrace.providers.scrubbing import one_line, scrub
@@ -64,10 +64,11 @@ class StreamDecoder:
         secrets: tuple[str, ...] = (),
     ) -> None:
         self.done = False
-        self.usage: Usage | None = None
         self._adapter = provider.adapter
         self._framing = provider.adapter.framing()
         self._parser = provider.adapter.parser()
+        self._counting = self._parser if isinstance(self._parser, CountingParser) else None
+        self._usage: Usage | None = None
         style = provider.think if isinstance(think, _FromProvider) else think
         self._splitter = ThinkSplitter(style if style is not None else DEFAULT)
         self._passes = style is None
@@ -79,6 +80,10 @@ class StreamDecoder:
         self._size = 0
         self._room = MAX_ANSWER
         self._halves = HalfJoiner()
+
+    @property
+    def usage(self) -> Usage | None:
+        return self._usage if self._usage or self._counting is None else self._counting.counted()
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that these bytes complete."""
@@ -175,7 +180,7 @@ class StreamDecoder:
             for event in read(frame):
                 kind = type(event)
                 if kind is Usage:
-                    self.usage = event  # type: ignore[assignment]
+                    self._usage = event  # type: ignore[assignment]
                     continue
                 if self._direct and (kind is TextDelta or kind is ReasoningDelta):
                     text = event.text  # type: ignore[union-attr]
@@ -208,7 +213,7 @@ class StreamDecoder:
             case Citation():
                 self._cite(event, out)
             case Usage():
-                self.usage = event
+                self._usage = event
             case Finish():
                 self._end(event, out)
             case Failure():

@@ -35,7 +35,7 @@ _MESSAGE_KEYS = (
     "details",
     "error_description",
 )
-_KIND_KEYS = ("type", "error_type", "reason", "status")
+_KIND_KEYS = ("type", "__type", "error_type", "reason", "status")
 _CODE_KEYS = ("code", "error_code", "status_code", "err_code")
 _MAX_DEPTH = 4
 """Errors are wrapped in errors by gateways, but not deeper than this."""
@@ -81,9 +81,13 @@ def _read_object(body: Mapping[str, Any], depth: int) -> ErrorFacts:
     else:
         message, param = _text(message or body.get("error")), ""
     code = _first(body, _CODE_KEYS)
+    details = body.get("details")
+    reason = (
+        next(filter(None, (_first(each, ("reason",)) for each in details)), "") if isinstance(details, list) else ""
+    )
     return ErrorFacts(
         message=message or _first(body, _KIND_KEYS),
-        kind=_first(body, _KIND_KEYS) or _first(body.get("metadata"), _KIND_KEYS),
+        kind=" ".join(filter(None, (_first(body, _KIND_KEYS) or _first(body.get("metadata"), _KIND_KEYS), reason))),
         code=code,
         param=_text(body.get("param")) or param,
         status=_status(body, code),
@@ -125,7 +129,7 @@ _KINDS: tuple[tuple[ErrorCode, re.Pattern[str]], ...] = (
         "upstream_quota",
         re.compile(
             r"insufficient.?(user.?)?(quota|balance|fund|credit)|billing|exceeded.current.quota|payment.?required"
-            r"|arrear|overdue|quota.?exhausted|credits?.?(exhausted|depleted)|allocationquota",
+            r"|arrear|overdue|quota.?exhausted|service.?quota|credits?.?(exhausted|depleted)|allocationquota",
             re.IGNORECASE,
         ),
     ),
@@ -154,7 +158,7 @@ _SENTENCES: tuple[tuple[ErrorCode, re.Pattern[str]], ...] = (
         re.compile(
             r"insufficient (\w+ )?(quota|balance|fund|credit)|exceeded your current quota|billing|credit balance"
             r"|out of credits|not enough (credit|balance)|balance (is |was )?(insufficient|too low|not enough)"
-            r"|payment required|in arrears|余额不足|余额已用尽|欠费|额度已用|充值",
+            r"|payment required|in arrears|used up your [\w ]{0,20}allocation|余额不足|余额已用尽|欠费|额度已用|充值",
             re.IGNORECASE,
         ),
     ),

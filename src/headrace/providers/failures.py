@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -76,6 +77,8 @@ def read_failure(
         message = f"The provider answered {status} {_phrase(status)}, which carries no answer.".replace(" ,", ",")
         return UpstreamError("upstream_protocol", message, status=status)
     facts = _facts(text)
+    if not facts.kind and "x-amzn-errortype" in named:  # Amazon's bodies hold a message only
+        facts = replace(facts, kind=named["x-amzn-errortype"].partition(":")[0])
     code = code_of_status(status, facts)
     return UpstreamError(
         code,

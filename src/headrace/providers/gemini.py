@@ -98,13 +98,13 @@ class _OpenCall:
 class GeminiParser:
     """One answer, piece by piece."""
 
-    __slots__ = ("_calls", "_finished", "_open", "_sources", "_usage", "provider_reason")
+    __slots__ = ("_calls", "_finished", "_known", "_open", "_sources", "provider_reason")
 
     def __init__(self) -> None:
         self._calls = 0
         self._open: _OpenCall | None = None
         self._sources = Sources()
-        self._usage = Usage()
+        self._known: Counts | None = None
         self._finished = False
         self.provider_reason = ""
 
@@ -127,11 +127,10 @@ class GeminiParser:
             self._finished = self._finished or bool(events)
             if not self._finished:
                 raise FramingError("JSON that is neither an answer nor an error", code="upstream_not_a_stream")
-            return [*events, *self.close()]
-        events = []
-        for frame in JSONArrayDecoder().feed(data):
-            events += self.feed(frame)
-        return [*events, *self.close()]
+        else:
+            events = [event for frame in JSONArrayDecoder().feed(data) for event in self.feed(frame)]
+        usage = self.counted()
+        return [*events, *([usage] if usage is not None else []), *self.close()]
 
     def _chunk(self, chunk: Chunk, data: bytes) -> list[Event]:
         events: list[Event] = []
@@ -150,7 +149,7 @@ class GeminiParser:
             if candidate.finish_reason:
                 self._end_with(str(candidate.finish_reason))
         if chunk.usage_metadata is not None:
-            self._count(chunk.usage_metadata, events)
+            self._count(chunk.usage_metadata)
         if not chunk.candidates:
             self._without_candidates(chunk, data, events)
         return events
@@ -184,20 +183,35 @@ class GeminiParser:
         call, self._open = self._open, None
         return [] if call is None else [ToolCallDelta(call.number, arguments=arguments_text(call.arguments.close()))]
 
-    def _count(self, counts: Counts, events: list[Event]) -> None:
-        """Each report is of the whole so far; what one leaves out an earlier one may have said."""
-        given, made = counts.prompt_token_count, counts.candidates_token_count
-        thought, cached = counts.thoughts_token_count, counts.cached_content_token_count
-        if given is None and made is None and thought is None and cached is None:
-            return
-        known = self._usage
-        self._usage = Usage(
-            _newer(known.input_tokens, given),
-            _newer(known.output_tokens, made),
-            _newer(known.reasoning_tokens, thought),
-            _newer(known.cached_tokens, cached),
+    def counted(self) -> Usage | None:
+        """The latest of each count: each report is of the whole so far, but may leave one out."""
+        known = self._known
+        return (
+            None
+            if known is None
+            else Usage(
+                count_of(known.prompt_token_count),
+                count_of(known.candidates_token_count),
+                count_of(known.thoughts_token_count),
+                count_of(known.cached_content_token_count),
+            )
         )
-        events.append(self._usage)
+
+    def _count(self, counts: Counts) -> None:
+        """Hot: most reports hold the same counts as the one before."""
+        known = self._known
+        if known is not None:
+            if counts.prompt_token_count is None:
+                counts.prompt_token_count = known.prompt_token_count
+            if counts.candidates_token_count is None:
+                counts.candidates_token_count = known.candidates_token_count
+            if counts.thoughts_token_count is None:
+                counts.thoughts_token_count = known.thoughts_token_count
+            if counts.cached_content_token_count is None:
+                counts.cached_content_token_count = known.cached_content_token_count
+        elif counts == Counts():
+            return
+        self._known = counts
 
     def _finish(self) -> Finish | Failure:
         """Gemini has no word for an end in tool calls: it says STOP there too."""
@@ -206,11 +220,6 @@ class GeminiParser:
             return failure("upstream_error", f"The model broke off its answer ({word}).")
         reason = "content_filter" if word.startswith(BLOCKED) else FINISH_REASONS.get(word, "stop")
         return Finish("tool_calls" if self._calls and reason == "stop" else reason, word)
-
-
-def _newer(known: int, told: int | None) -> int:
-    """Hot: every piece reports all counts, and most have not changed."""
-    return known if told is None or told == known else count_of(told)
 
 
 def _value(piece: PartialArg) -> Any:

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from headrace.errors import FramingError, RequestError
 from headrace.providers.base import ChatRequest, Endpoint, HTTPRequest, Provider
 from headrace.providers.request_options import Tool, given, merged, read_choice, read_format, read_tools
+from headrace.providers.text_only import refuse_images
 from headrace.providers.turns import Block, Call, Conversation, Media, Result, Text, Thought, Turn, read_conversation
 from headrace.stream.payload import decode_json
 
@@ -57,6 +58,7 @@ _CHOICES: Mapping[str, str] = {"auto": "AUTO", "none": "NONE", "any": "ANY", "on
 
 def build(request: ChatRequest, endpoint: Endpoint, provider: Provider) -> HTTPRequest:
     """The POST for one chat; `extra_body` goes over everything else, object by object."""
+    refuse_images(request.messages, endpoint.model)
     vertex = "vertex" in provider.quirks or bool(_VERTEX_HOST.search(urlsplit(endpoint.base_url).hostname or ""))
     conversation = read_conversation(request.messages)
     body = given(

@@ -20,48 +20,50 @@ class Growth:
 
 
 class GrowingText:
-    """One text of the answer. Stateful; linear where pieces come."""
+    """One text of the answer. Stateful; linear where pieces come. `held` is what waits for the next message."""
 
-    __slots__ = ("_growth", "_held", "_whole")
+    __slots__ = ("_growth", "_whole", "held")
 
     def __init__(self, growth: Growth) -> None:
         self._growth = growth
         self._whole = ""
-        self._held: list[str] = []
+        self.held: list[str] = []
 
     def feed(self, text: str) -> str:
         """What is new in this message, as far as it can be told."""
+        if not self.held and (not text or self._growth.wholes is False):
+            return text
         if not text or self._growth.wholes is False:
-            return self._told(text) if self._held else text
+            return self._told(text)
         if self._growth.wholes:
             return self._told("") + self._rest(text)
-        last = self._held[-1] if self._held else self._whole
+        last = self.held[-1] if self.held else self._whole
         if not self._whole:
             self._whole = text
             return text
-        if not text.startswith(last) or len(self._held) >= MAX_HELD:
+        if not text.startswith(last) or len(self.held) >= MAX_HELD:
             self._growth.wholes = False
             return self._told(text)
         if len(text) > len(last) > len(self._whole):
             self._growth.wholes = True
             return self._told("") + self._rest(text)
-        self._held.append(text)
+        self.held.append(text)
         return ""
 
-    def settle(self, *, ended: bool = False) -> str:
+    def settle(self, *, repeated: bool = False) -> str:
         """What is held back, when no more of this text will come: longer and longer ones were wholes.
 
-        A text that came twice, the second time with the end of the answer, is one whole that was repeated.
+        With `repeated`, a text that came twice is one whole: the second time it came with the end of the answer.
         """
-        if not self._held:
+        if not self.held:
             return ""
         if self._growth.wholes is None:
-            self._growth.wholes = len(self._held[-1]) > len(self._whole) or (ended and len(self._held) == 1)
+            self._growth.wholes = len(self.held[-1]) > len(self._whole) or (repeated and len(self.held) == 1)
         return self._told("")
 
     def _told(self, text: str) -> str:
         """What was held back, read as it is now known to be, and then this piece."""
-        held, self._held = self._held, []
+        held, self.held = self.held, []
         if self._growth.wholes:
             return "".join(map(self._rest, held)) + text
         return "".join([*held, text])

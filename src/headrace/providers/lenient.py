@@ -59,7 +59,9 @@ def parts(value: Any, *, thinking: bool = False, depth: int = 0) -> Iterator[tup
 
 def count_of(value: int | None) -> int:
     """A number of tokens within what can be one."""
-    return min(max(value or 0, 0), MAX_COUNT)
+    if value is None or value <= 0:
+        return 0
+    return value if value <= MAX_COUNT else MAX_COUNT
 
 
 def is_whole(text: str) -> bool:

@@ -16,6 +16,7 @@ from headrace.providers.base import Adapter, ChatRequest, Endpoint, HTTPRequest,
 from headrace.providers.endpoints import api_url
 from headrace.providers.openai_chat import OpenAIParser, framing, read_whole
 from headrace.providers.request_options import given, merged, read_choice
+from headrace.providers.text_only import refuse_images
 
 _CALL_ID = re.compile(r"[a-zA-Z0-9]{9}")
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -23,6 +24,7 @@ _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 def build(request: ChatRequest, endpoint: Endpoint, provider: Provider) -> HTTPRequest:
     """The POST for one chat; `extra_body` goes over everything else."""
+    refuse_images(request.messages, endpoint.model)
     if request.top_k is not None:
         raise RequestError("Mistral's API takes no topK: leave it out.", field="topK")
     no_temperature = "no_default_temperature" in request.learned and "temperature" in request.defaulted

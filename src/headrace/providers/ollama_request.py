@@ -14,6 +14,7 @@ from urllib.parse import unquote_to_bytes
 from headrace.errors import FramingError, RequestError
 from headrace.providers.base import ChatRequest, Endpoint, HTTPRequest, Message, Provider
 from headrace.providers.prompts import as_prompt
+from headrace.providers.text_only import refuse_images
 from headrace.providers.turns import Media, read_conversation
 from headrace.stream.payload import decode_json
 
@@ -30,6 +31,7 @@ _DATA_URL = re.compile(r"data:[^,;]*(?:;[^,;]*)*?(?P<base64>;base64)?,", re.IGNO
 
 def build(request: ChatRequest, endpoint: Endpoint, _provider: Provider) -> HTTPRequest:
     """The POST for one chat; `extra_body` goes over everything else, its `options` over ours."""
+    refuse_images(request.messages, endpoint.model)
     asked = {"messages": _messages(request.messages), "tools": _tools(request)}
     return _posted(request, endpoint, "/api/chat", asked)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from headrace.providers.base import ChatRequest, Endpoint, HTTPRequest, Provider
 from headrace.providers.endpoints import api_url
+from headrace.providers.text_only import refuse_images
 
 _REASONING_MODEL = re.compile(r"^(?:[\w.\-]+/)?(?:o\d|gpt-(?:[5-9]|\d\d))", re.IGNORECASE)
 """OpenAI's models that refuse `max_tokens` and any temperature but their own."""
@@ -18,6 +19,7 @@ _SENT_AS_IS = ("top_p", "top_k", "stop", "seed", "tools", "tool_choice", "respon
 
 def build(request: ChatRequest, endpoint: Endpoint, provider: Provider) -> HTTPRequest:
     """The POST for one chat; `extra_body` goes over everything else, unread."""
+    refuse_images(request.messages, endpoint.model)
     quirks = request.learned | provider.quirks
     if "openai_models" in quirks and is_reasoning_model(endpoint.model):
         quirks |= {"max_completion_tokens", "no_default_temperature"}

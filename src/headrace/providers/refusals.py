@@ -19,12 +19,17 @@ from headrace.stream.payload import decode_json
 LOWERED = "max_tokens_lowered"
 """The mark of a limit that was lowered once: refused again, it is dropped, so that adjusting comes to an end."""
 
+NO_SUMMARY = "no_reasoning_summary"
+"""The quirk of a model, or of an account, that is refused summaries of its thoughts."""
+
 _OPTIONS: Mapping[str, re.Pattern[str]] = {
     "stream_options": re.compile(r"stream_options|include_usage", re.IGNORECASE),
     "max_tokens": re.compile(
-        r"max[_ ]?(completion|new|output)?[_ ]?tokens|(completion|output) tokens|in the completion|num_predict",
+        r"max(?:imum)?[_ ]?(completion|new|output)?[_ ]?tokens|(completion|output) tokens|in the completion"
+        r"|num_predict",
         re.IGNORECASE,
     ),
+    "reasoning_summary": re.compile(r"reasoning[._ ]?summar(y|ies)", re.IGNORECASE),
     "temperature": re.compile(r"temperature|温度", re.IGNORECASE),
     "top_p": re.compile(r"\btop_?p\b", re.IGNORECASE),
     "top_k": re.compile(r"\btop_?k\b", re.IGNORECASE),
@@ -103,6 +108,8 @@ def read_refusal(error: UpstreamError, request: ChatRequest) -> Adjustments | No
     for option in _refused(error, facts):
         if option == "stream_options" and request.stream and "no_stream_options" not in request.learned:
             return Adjustments(learned=frozenset({"no_stream_options"}))
+        if option == "reasoning_summary" and NO_SUMMARY not in request.learned:
+            return Adjustments(learned=frozenset({NO_SUMMARY}))
         if option == "max_tokens" and (adjustments := _limit_refused(_said(facts), request)) is not None:
             return adjustments
         if option == "temperature" and option in request.defaulted and request.temperature is not None:

@@ -15,6 +15,7 @@ from headrace.errors import RequestError
 from headrace.providers.base import ChatRequest, Endpoint, HTTPRequest, Provider
 from headrace.providers.endpoints import api_url
 from headrace.providers.openai_request import is_reasoning_model, key_header
+from headrace.providers.refusals import NO_SUMMARY
 from headrace.providers.request_options import (
     NO_PARAMETERS,
     Tool,
@@ -25,15 +26,14 @@ from headrace.providers.request_options import (
     read_format,
     read_tools,
 )
+from headrace.providers.text_only import refuse_images
 from headrace.providers.turns import Block, Call, Media, Result, Text, Thought, read_conversation
-
-NO_SUMMARY = "no_reasoning_summary"
-"""The quirk of a model, or of an account, that is refused summaries of its thoughts."""
 
 
 def build(request: ChatRequest, endpoint: Endpoint, provider: Provider) -> HTTPRequest:
     """The POST for one chat; `extra_body` goes over everything else, object by object."""
     _refuse(request)
+    refuse_images(request.messages, endpoint.model)
     quirks = request.learned | provider.quirks
     thinks = "openai_models" in quirks and is_reasoning_model(endpoint.model)
     no_temperature = "temperature" in request.defaulted and (thinks or "no_default_temperature" in quirks)

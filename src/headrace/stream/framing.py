@@ -6,6 +6,7 @@ cut off is looked at, to tell a whole one from a torn one.
 
 from __future__ import annotations
 
+import re
 from typing import Protocol
 
 import msgspec
@@ -20,6 +21,8 @@ MAX_EVENT = MAX_LINE
 """Bytes kept of one event. Many short lines of data need no more room than one long one."""
 
 _FIELDS = (b"data", b"event", b"id", b"retry")
+_USUAL = re.compile(rb"(?:id: ?([^\n\0]*+)\n)?+(?:event: ?([^\n]*+)\n)?+(:[^\n]*+\n)?+data: ?([^\n]*+)\n\n")
+"""An event with one line of data, and at most an id, a type and a comment before it."""
 _RETRY_DIGITS = 15
 """A longer `retry` is no time that anyone waits, and `int` refuses some thousands of digits."""
 
@@ -87,13 +90,15 @@ class SSEDecoder:
         else:
             if self._start or self._pending:
                 data = self._resume(data)
+            is_short = not self._open and len(data) <= self._limit
+            if is_short and data[:6] == b"data: " and (plain := self._plain(data)) is not None:
+                return plain
+            if is_short and not (data := self._usual(data, frames)):
+                return frames
             lines = data.split(b"\n")
             rest = lines.pop()
-            plain = None if self._open or len(data) > self._limit else self._plain(lines)
-            if plain is not None:
-                self._pending = rest
-                return plain
-            frames = self._mixed(lines)
+            if lines:
+                frames += self._mixed(lines)
             if not self._failure:
                 self._hold(rest)
         if self._failure and not frames:
@@ -109,8 +114,10 @@ class SSEDecoder:
         self._reset()
         return tail
 
-    def _plain(self, lines: list[bytes]) -> list[Frame] | None:
-        """The usual case, with least work: each event one `data: …` line and a blank one. None for any other."""
+    def _plain(self, data: bytes) -> list[Frame] | None:
+        """Events of one `data: …` line each, with least work where there are many. None for any other."""
+        lines = data.split(b"\n")
+        rest = lines.pop()
         if len(lines) % 2 or any(lines[1::2]):
             return None
         last_id = self._id
@@ -119,9 +126,26 @@ class SSEDecoder:
             if line[:6] != b"data: ":
                 return None
             frames.append(Frame(line[6:], "", last_id))
+        self._pending = rest
         return frames
 
+    def _usual(self, data: bytes, frames: list[Frame]) -> bytes:
+        """The events that have at most a type, an id and a comment beside their data; what follows is returned."""
+        match, at = _USUAL.match, 0
+        while (found := match(data, at)) is not None:
+            last_id, name, comment, value = found.groups()
+            if last_id is not None:
+                self._id = last_id.decode("utf-8", "replace")
+            if comment is not None:
+                self.comments += 1
+            frames.append(Frame(value, name.decode("utf-8", "replace") if name else "", self._id))
+            at = found.end()
+        if at:
+            self.last_event_id = self._id
+        return data[at:]
+
     def _mixed(self, lines: list[bytes]) -> list[Frame]:
+        """Any other. The first line of an event's data stays as it is; most events have no other."""
         frames: list[Frame] = []
         for line in lines:
             if not line:
@@ -131,28 +155,25 @@ class SSEDecoder:
             field, _, value = line.partition(b":")
             if len(line) > self._limit - self._kept and self._too_long(field, len(line)):
                 break
+            if not field:
+                self.comments += 1
+                continue
             if value[:1] == b" ":
                 value = value[1:]
             if field == b"data":
-                self._keep(value)
+                self._open = True
+                self._kept += len(value) + 1
+                if self._data is None:
+                    self._data = value
+                else:
+                    self._more += b"\n"
+                    self._more += value
             elif field == b"event":
                 self._name = value.decode("utf-8", "replace")
                 self._open = True
-            elif field:
-                self._reconnection(field, value)
             else:
-                self.comments += 1
+                self._reconnection(field, value)
         return frames
-
-    def _keep(self, value: bytes) -> None:
-        """The first line of an event's data stays as it is; most events have no other."""
-        if self._data is None:
-            self._data = value
-        else:
-            self._more += b"\n"
-            self._more += value
-        self._kept += len(value) + 1
-        self._open = True
 
     def _reconnection(self, field: bytes, value: bytes) -> None:
         if field == b"id" and 0 not in value:
