@@ -13,13 +13,12 @@ from playwright.async_api import Browser, Page, Request, expect
 
 from headrace.errors import ERROR_CODES
 from headrace.testing import Close, Hold, ScriptedUpstream, Send, chat_answer, chunk, response, sse, stream_head
-from tests.client.cutting import CuttingProxy
+from tests.client.cutting import Cut, CuttingProxy, after_bytes
 from tests.client.history import long_answer
 from tests.corpus import CASES, needs_corpus, rows
 from tests.live import ROOT, LiveServer
 from tests.web.node import BUILD, missing
 from tests.web.playing import ask, closed, ended, playground, stored
-from tests.web.test_in_chromium import armed_at_random
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 BUILT = ROOT / "src" / "headrace" / "static" / "headrace" / "app" / "index.html"
@@ -102,12 +101,17 @@ async def test_a_reload_in_mid_answer_loses_nothing(
 
 @pytest.mark.parametrize("upstream", [long_answer(60, pause=0.03)], indirect=True)
 async def test_broken_lines_lose_nothing(server: LiveServer, browser: Browser, upstream: ScriptedUpstream) -> None:
-    switch, plan = armed_at_random(5, 300)  # compressed, an event is some ten bytes
+    armed = False
+
+    def plan() -> Cut:
+        fate = after_bytes(900 if armed else 150)  # a head is some 400 bytes, an event, compressed, some ten
+        return lambda data: fate(data) if armed else None
+
     with CuttingProxy(server.port, plan) as proxy:
         page = await playground(browser, proxy.url, [stored(server, upstream, "cut")])
         await ask(page, "hi")
         await page.get_by_text("piece 2").first.wait_for()
-        switch["armed"] = True
+        armed = True
         await ended(page)
         text = await page.locator("article [aria-busy]").inner_text()
         assert [int(number) for number in re.findall(r"piece (\d+)", text)] == list(range(60))
