@@ -13,10 +13,18 @@ import pytest
 from django.test import Client
 
 from headrace.common.assets import in_folder
+from headrace.config import pages
 from headrace.config.words import CHINESE, ENGLISH
 from headrace.llm.schemas import ChatBody
+from tests.web.node import BUILD, missing
 
 SELF = {"host": "localhost:8000"}
+
+
+@pytest.fixture
+def unbuilt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A server whose playground has not been built."""
+    monkeypatch.setattr(pages, "BUILT", tmp_path / "index.html")
 
 
 def get(path: str, **headers: str) -> Any:
@@ -46,7 +54,22 @@ class Links(HTMLParser):
 
 
 @pytest.mark.parametrize("page", ["/", "/api/docs"])
-def test_pages_load_everything_from_here(page: str) -> None:
+def test_pages_load_everything_from_here(page: str, unbuilt: None) -> None:
+    check_page(page)
+
+
+def test_the_playground_loads_everything_from_here() -> None:
+    if not pages.BUILT.is_file():
+        missing("the built playground", BUILD)
+    check_page("/")
+    response = get("/")
+    assert response["Cache-Control"] == "no-cache"
+    assert b"/static/headrace/app/assets/" in response.content
+    scripts = re.findall(r'src="(/static/headrace/app/assets/[^"]+)"', response.content.decode())
+    assert [get(script)["Cache-Control"] for script in scripts] == ["public, max-age=31536000, immutable"]
+
+
+def check_page(page: str) -> None:
     response = get(page)
     assert response.status_code == 200
     assert response["Content-Type"] == "text/html; charset=utf-8"
@@ -70,7 +93,7 @@ def test_stylesheets_and_scripts_name_nothing_elsewhere() -> None:
         assert not re.search(r"https?://|//[a-z]+\.|@import|eval\(|innerHTML", text), name
 
 
-def test_the_page_speaks_two_languages() -> None:
+def test_the_page_speaks_two_languages(unbuilt: None) -> None:
     assert ENGLISH.keys() == CHINESE.keys()
     for accepted, language in (
         ("", "en"),
@@ -86,7 +109,7 @@ def test_the_page_speaks_two_languages() -> None:
     assert CHINESE["ask"] in get("/", **{"accept-language": "zh-TW"}).content.decode()
 
 
-def test_the_page_says_how_to_ask_this_very_server() -> None:
+def test_the_page_says_how_to_ask_this_very_server(unbuilt: None) -> None:
     assert "curl -N http://localhost:8000/api/projects/default/playground/chat/stream/" in get("/").content.decode()
 
 

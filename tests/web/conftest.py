@@ -10,11 +10,13 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
+from tests.integration.conftest import data_dir, server
 from tests.live import ROOT, LiveServer
 from tests.web.browser import browsing
 from tests.web.node import client_module
 from tests.web.pages import PAGES, documented
 
+__all__ = ["browser", "data_dir", "server", "site"]
 SETTINGS = "tests.web.site_settings"
 
 

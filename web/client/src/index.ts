@@ -30,3 +30,4 @@ export {
   type Usage,
 } from "./events.js";
 export { type FollowOptions, type Phase } from "./follower.js";
+export { framewise, type Painter } from "./painting.js";

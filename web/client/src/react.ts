@@ -4,8 +4,8 @@ import { useCallback, useEffect, useRef, useState } from "react";
 
 import { NO_ANSWER, gather, type Answer } from "./answer.js";
 import { Headrace, type ChatRequest, type ChatStream } from "./client.js";
-import type { StreamEvent } from "./events.js";
 import type { Phase } from "./follower.js";
+import { framewise } from "./painting.js";
 
 export interface UseStreamOptions {
   /** Made once outside of the component, or kept by `useMemo`. */
@@ -93,32 +93,4 @@ function remember(name: string | undefined, id: string | undefined): void {
   if (!name) return;
   if (id) sessionStorage.setItem(name, id);
   else sessionStorage.removeItem(name);
-}
-
-interface Painter {
-  add: (events: StreamEvent[]) => void;
-  flush: () => void;
-}
-
-const HIDDEN_PAINT_MS = 250; // a hidden tab has no frames
-
-/** Gathers what comes within one frame. */
-export function framewise(paint: (events: StreamEvent[]) => void): Painter {
-  let waiting: StreamEvent[] = [];
-  let frame: number | undefined;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const flush = (): void => {
-    if (frame !== undefined) cancelAnimationFrame(frame);
-    clearTimeout(timer);
-    frame = timer = undefined;
-    const events = waiting;
-    waiting = [];
-    if (events.length) paint(events);
-  };
-  const add = (events: StreamEvent[]): void => {
-    waiting.push(...events);
-    frame ??= requestAnimationFrame(flush);
-    timer ??= setTimeout(flush, HIDDEN_PAINT_MS);
-  };
-  return { add, flush };
 }

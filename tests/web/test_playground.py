@@ -1,0 +1,260 @@
+"""The playground in Chromium on the live server: asked, compared, stopped, reloaded in mid-answer, attacked."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, Request, expect
+
+from headrace.errors import ERROR_CODES
+from headrace.testing import Close, Hold, ScriptedUpstream, Send, chat_answer, chunk, response, sse, stream_head
+from tests.client.cutting import Cut, CuttingProxy, after_bytes
+from tests.client.history import long_answer
+from tests.corpus import CASES, needs_corpus, rows
+from tests.live import ROOT, LiveServer
+from tests.web.node import BUILD, missing
+from tests.web.playing import ask, closed, ended, playground, stored
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+BUILT = ROOT / "src" / "headrace" / "static" / "headrace" / "app" / "index.html"
+HALF: list[Any] = [
+    Send(stream_head() + chunk(sse({"choices": [{"index": 0, "delta": {"content": "Half an answer"}}]}))),
+    Hold(),
+]
+THINKING: list[Any] = [
+    Send(stream_head() + chunk(sse({"choices": [{"index": 0, "delta": {"reasoning_content": "Let me see"}}]}))),
+    Hold(),
+]
+PLAIN = [Send(chat_answer("<think>plan</think>", "Hello **there**"))]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _built() -> None:
+    if not BUILT.is_file():
+        missing("the built playground", BUILD)
+
+
+@pytest.fixture
+def upstream(request: pytest.FixtureRequest) -> Iterator[ScriptedUpstream]:
+    with ScriptedUpstream(getattr(request, "param", PLAIN)) as live:
+        yield live
+
+
+async def test_two_models_answer_side_by_side(server: LiveServer, browser: Browser, upstream: ScriptedUpstream) -> None:
+    with ScriptedUpstream(HALF) as other:
+        page = await playground(browser, server.url, [stored(server, upstream, "a"), stored(server, other, "b")])
+        await ask(page, "hi")
+        await ended(page, 1)
+        first_pane, second = await page.locator("main section").all()
+        await expect(first_pane.locator("strong, [data-streamdown=strong]")).to_have_text("there")
+        await expect(first_pane.get_by_role("button", name="Thought for")).to_have_attribute("aria-expanded", "false")
+        for figure in ("first token", "total", "in", "out", "stop"):
+            await expect(first_pane.locator("dl")).to_contain_text(figure)
+        await expect(second).to_contain_text("Half an answer")
+        await second.get_by_role("button", name="Stop").click()
+        await expect(second.locator("dl")).to_contain_text("stopped")
+        assert other.wait_disconnect()
+        await closed(page)
+
+
+@pytest.mark.parametrize("upstream", [THINKING], indirect=True)
+async def test_thinking_is_open_while_it_thinks_and_escape_stops_all(
+    server: LiveServer, browser: Browser, upstream: ScriptedUpstream
+) -> None:
+    model = stored(server, upstream, "thinker")
+    page = await playground(browser, server.url, [model, model])
+    await ask(page, "hi")
+    for panel in (page.get_by_role("button", name="Thinking").nth(at) for at in range(2)):
+        await expect(panel).to_have_attribute("aria-expanded", "true")
+    await expect(page.get_by_text("Let me see")).to_have_count(2)
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_text("stopped")).to_have_count(2)
+    assert upstream.wait_disconnect()
+    await closed(page)
+
+
+@pytest.mark.parametrize("upstream", [long_answer(60, 20, pause=0.03)], indirect=True)
+async def test_a_reload_in_mid_answer_loses_nothing(
+    server: LiveServer, browser: Browser, upstream: ScriptedUpstream
+) -> None:
+    page = await playground(browser, server.url, [stored(server, upstream, "long")])
+    await ask(page, "hi")
+    await page.fill("#prompt", "a draft")
+    for seen in ("thought 3", "piece 5"):
+        await page.get_by_text(seen).first.wait_for()
+        await page.reload()
+    await expect(page.locator("#prompt")).to_have_value("a draft")
+    await ended(page)
+    text = await page.locator("article [aria-busy]").inner_text()
+    assert [int(number) for number in re.findall(r"piece (\d+)", text)] == list(range(60))
+    await page.get_by_role("button", name="Thought for").click()
+    thoughts = await page.locator("article").inner_text()
+    assert [int(number) for number in re.findall(r"thought (\d+)", thoughts)] == list(range(20))
+    assert len(upstream.requests) == 1
+    await closed(page)
+
+
+@pytest.mark.parametrize("upstream", [long_answer(60, pause=0.03)], indirect=True)
+async def test_broken_lines_lose_nothing(server: LiveServer, browser: Browser, upstream: ScriptedUpstream) -> None:
+    armed = False
+
+    def plan() -> Cut:
+        fate = after_bytes(900 if armed else 150)  # a head is some 400 bytes, an event, compressed, some ten
+        return lambda data: fate(data) if armed else None
+
+    with CuttingProxy(server.port, plan) as proxy:
+        page = await playground(browser, proxy.url, [stored(server, upstream, "cut")])
+        await ask(page, "hi")
+        await page.get_by_text("piece 2").first.wait_for()
+        armed = True
+        await ended(page)
+        text = await page.locator("article [aria-busy]").inner_text()
+        assert [int(number) for number in re.findall(r"piece (\d+)", text)] == list(range(60))
+        assert proxy.cuts >= 1
+        await closed(page)
+
+
+async def test_retry_and_the_history_of_each_pane(
+    server: LiveServer, browser: Browser, upstream: ScriptedUpstream
+) -> None:
+    page = await playground(browser, server.url, [stored(server, upstream, "a")])
+    for number, text in enumerate(("one", "two"), 1):
+        await ask(page, text)
+        await expect(page.locator("article dl")).to_have_count(number)
+    await page.get_by_role("button", name="Ask again").click()
+    await expect(page.locator("article dl")).to_have_count(2)
+    asked = [[each["content"] for each in json.loads(request.body)["messages"]] for request in upstream.requests]
+    assert asked == [["one"], ["one", "Hello **there**", "two"], ["one", "Hello **there**", "two"]]
+    body = json.loads(upstream.requests[0].body)
+    assert not {"temperature", "max_tokens", "max_completion_tokens"} & body.keys()  # the model's own defaults
+    await page.press("#prompt", "ArrowUp")
+    await expect(page.locator("#prompt")).to_have_value("two")
+    await closed(page)
+
+
+async def test_enter_while_composing_sends_nothing(
+    server: LiveServer, browser: Browser, upstream: ScriptedUpstream
+) -> None:
+    page = await playground(browser, server.url, [stored(server, upstream, "a")])
+    await page.focus("#prompt")
+    session = await page.context.new_cdp_session(page)
+    await session.send("Input.imeSetComposition", {"text": "ni", "selectionStart": 2, "selectionEnd": 2})
+    enter = {"type": "rawKeyDown", "key": "Process", "code": "Enter", "windowsVirtualKeyCode": 229}
+    await session.send("Input.dispatchKeyEvent", enter)
+    await session.send("Input.insertText", {"text": "你"})
+    safari = "new KeyboardEvent('keydown', {key: 'Enter', keyCode: 229, bubbles: true, cancelable: true})"
+    await page.evaluate(f"document.getElementById('prompt').dispatchEvent({safari})")
+    await expect(page.locator("#prompt")).to_have_value("你")
+    assert upstream.requests == []
+    await page.press("#prompt", "Shift+Enter")
+    await page.press("#prompt", "Enter")
+    assert await upstream.requested(1)
+    await closed(page)
+
+
+REFUSED = response(b'{"error": {"message": "no such key"}}', status="401 Unauthorized", content_type="application/json")
+
+
+@pytest.mark.parametrize("upstream", [[Send(REFUSED), Close()]], indirect=True)
+@pytest.mark.parametrize(("locale", "title"), [("en-GB", "refuses the key"), ("zh-CN", "服务商拒绝了密钥")])
+async def test_an_error_is_said_in_peoples_words(
+    server: LiveServer, browser: Browser, upstream: ScriptedUpstream, locale: str, title: str
+) -> None:
+    page = await playground(browser, server.url, [stored(server, upstream, "a")], locale=locale)
+    await ask(page, "hi")
+    alert = page.get_by_role("alert")
+    await expect(alert).to_contain_text(title)
+    await expect(alert).to_contain_text("no such key")
+    await closed(page)
+
+
+async def test_every_code_of_the_closed_list_has_a_title() -> None:
+    text = (ROOT / "web" / "playground" / "src" / "problems.ts").read_text("utf-8")
+    titled = dict(re.findall(r"^  (\w+): title\((.+)\),$", text, re.MULTILINE))
+    assert titled.keys() >= ERROR_CODES
+    assert all(re.fullmatch(r'"[^"]+", "[^"]+"', words) for words in titled.values())
+
+
+async def test_a_model_is_added_in_the_page(server: LiveServer, browser: Browser, upstream: ScriptedUpstream) -> None:
+    page = await playground(browser, server.url, [stored(server, upstream, "a")])
+    await page.get_by_role("button", name="Add a model").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("Model name").fill("added-here")
+    await dialog.get_by_label("Address").fill("no address")
+    await dialog.get_by_role("button", name="Add", exact=True).click()
+    await expect(dialog.get_by_role("alert")).to_contain_text("endpoint")
+    await dialog.get_by_label("Address").fill(f"{upstream.url}/v1")
+    await dialog.get_by_label("API key").fill("sk-canary-0123456789")
+    await dialog.get_by_role("button", name="Add", exact=True).click()
+    await expect(page.locator("main select")).to_have_value(re.compile("."))
+    await ask(page, "hi")
+    await ended(page)
+    assert upstream.requests[0].headers["authorization"] == "Bearer sk-canary-0123456789"
+    assert "sk-canary" not in await page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
+    await closed(page)
+
+
+@pytest.mark.parametrize("width", [360, 768, 1920])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_it_fits_every_width(
+    server: LiveServer, browser: Browser, upstream: ScriptedUpstream, width: int, theme: Any, tmp_path: Path
+) -> None:
+    model = stored(server, upstream, "a")
+    size = {"width": width, "height": 720}
+    page = await playground(browser, server.url, [model] * 3, viewport=size, color_scheme=theme)
+    await ask(page, "hi")
+    await ended(page)
+    assert await page.evaluate("document.documentElement.scrollWidth") == width
+    assert await page.evaluate("document.documentElement.dataset.theme") == theme
+    await expect(page.locator("#prompt")).to_be_in_viewport()
+    await page.screenshot(path=tmp_path / "page.png")
+    await closed(page)
+
+
+DANGERS = r"""(() => {
+  const refused = /^(script|iframe|object|embed|form|base|meta|link|style|img|video|audio)$/i;
+  const bad = ({ name, value }) => name.startsWith("on") || /^\s*(javascript|vbscript|data):/i.test(value);
+  const found = window.__x === undefined ? [] : ["a script has run"];
+  for (const element of document.querySelectorAll("article *")) {
+    if (refused.test(element.tagName)) found.push(element.tagName);
+    for (const attribute of element.attributes) if (bad(attribute)) found.push(`${element.tagName} ${attribute.name}`);
+  }
+  return found;
+})()"""
+
+
+@needs_corpus
+@pytest.mark.parametrize("size", [None, 1], ids=["whole", "one character at a time"])
+async def test_a_models_text_runs_nothing_and_loads_nothing(
+    server: LiveServer, browser: Browser, size: int | None
+) -> None:
+    found = rows(CASES / "render_attacks.jsonl")
+    texts = [case["markdown"] for case in found]
+    scripts = [[Send(chat_answer(*([text] if size is None else list(text))))] for text in texts]
+    with ScriptedUpstream(*scripts) as upstream:
+        page = await playground(browser, server.url, [stored(server, upstream, "attacker")])
+        left: list[str] = []
+
+        def watch(request: Request) -> None:
+            if not request.url.startswith(server.url):
+                left.append(request.url)
+
+        page.on("request", watch)
+        for number, case in enumerate(found, 1):
+            await ask(page, f"attack {number}")
+            await ended(page)
+            await page.wait_for_selector(f"article:nth-of-type({number}) dl")
+            assert await dangers(page) == [], case["id"]
+        assert left == []
+        await page.context.close()
+
+
+async def dangers(page: Page) -> list[str]:
+    """What a hostile answer has done to the page."""
+    found: list[str] = await page.evaluate(DANGERS)
+    return found

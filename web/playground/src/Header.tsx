@@ -1,0 +1,50 @@
+import type { Dialog } from "./App";
+import { Icon, Logo } from "./Icon";
+import { MOST_PANES } from "./state";
+import { store, useStore } from "./store";
+import { setTheme, useTheme } from "./theme";
+import { setLanguage, useLanguage, useWords } from "./words";
+
+export function Header({ onOpen, onAdd }: { onOpen: (dialog: Dialog) => void; onAdd: () => void }): React.JSX.Element {
+  const words = useWords();
+  const language = useLanguage();
+  const theme = useTheme();
+  const count = useStore((state) => state.panes.length);
+  const used = useStore((state) => state.panes.some(({ turns }) => turns.length > 0));
+  return (
+    <header className="flex items-center gap-1 px-3 py-2.5 md:px-4">
+      <Logo />
+      <h1 className="ml-1.5 mr-auto text-[1.05rem] font-semibold tracking-tight">Headrace</h1>
+      {used && (
+        <button className="button button-quiet max-sm:button-square" type="button" onClick={() => store.clear()} title={words.clear}>
+          <Icon name="add" /> <span className="max-sm:sr-only">{words.clear}</span>
+        </button>
+      )}
+      {count > 0 && count < MOST_PANES && (
+        <button className="button max-sm:button-square" type="button" onClick={() => store.addPane()} title={words.addPane}>
+          <Columns /> <span className="max-sm:sr-only">{words.addPane}</span>
+        </button>
+      )}
+      <button className="button max-md:hidden" type="button" onClick={onAdd}>{words.add}</button>
+      <button className="button button-quiet px-2" type="button" lang={language === "en" ? "zh" : "en"} onClick={() => setLanguage(language === "en" ? "zh" : "en")}>
+        {words.language}
+      </button>
+      <button className="button button-quiet button-square" type="button" onClick={() => setTheme(theme === "dark" ? "light" : "dark")}
+        aria-label={theme === "dark" ? words.light : words.dark} title={theme === "dark" ? words.light : words.dark}>
+        <Icon name={theme === "dark" ? "sun" : "moon"} size={18} />
+      </button>
+      <button className="button button-quiet button-square max-md:hidden" type="button" onClick={() => onOpen("keys")} aria-label={words.keys} title={words.keys}>
+        <Icon name="help" size={18} />
+      </button>
+      <a className="button button-quiet max-sm:hidden" href="/api/docs">{words.docs}</a>
+    </header>
+  );
+}
+
+function Columns(): React.JSX.Element {
+  return (
+    <svg aria-hidden="true" width="16" height="16" viewBox="0 0 24 24" fill="none" stroke="currentColor" strokeWidth="2" strokeLinejoin="round">
+      <path d="M4 5h7v14H4zM14 5h6v14h-6z" />
+    </svg>
+  );
+}

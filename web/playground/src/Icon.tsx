@@ -1,0 +1,31 @@
+/** The few signs that the page needs, drawn in the text's colour. */
+
+const PATHS = {
+  add: "M12 5v14M5 12h14",
+  close: "M6 6l12 12M18 6L6 18",
+  copy: "M9 9h10v10H9zM5 15V5h10",
+  done: "M5 12l5 5L20 7",
+  down: "M12 5v14M6 13l6 6 6-6",
+  fold: "M9 6l6 6-6 6",
+  help: "M9.5 9a2.5 2.5 0 1 1 3.5 2.3c-.8.4-1 .9-1 1.7M12 17h.01",
+  model: "M6 9l6 6 6-6",
+  moon: "M20 14.5A8 8 0 0 1 9.5 4 8 8 0 1 0 20 14.5z",
+  retry: "M4 12a8 8 0 1 1 2.5 5.8M4 12V7m0 5h5",
+  send: "M12 19V5M6 11l6-6 6 6",
+  settings: "M4 7h10M18 7h2M4 17h2M10 17h10M16 5v4M8 15v4",
+  stop: "M7 7h10v10H7z",
+  sun: "M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM12 2v2M12 20v2M2 12h2M20 12h2M5 5l1.4 1.4M17.6 17.6L19 19M5 19l1.4-1.4M17.6 6.4L19 5",
+};
+
+export function Icon({ name, size = 16 }: { name: keyof typeof PATHS; size?: number }): React.JSX.Element {
+  return (
+    <svg aria-hidden="true" width={size} height={size} viewBox="0 0 24 24" fill={name === "stop" ? "currentColor" : "none"}
+      stroke="currentColor" strokeWidth="2" strokeLinecap="round" strokeLinejoin="round">
+      <path d={PATHS[name]} />
+    </svg>
+  );
+}
+
+export function Logo(): React.JSX.Element {
+  return <img src="/static/headrace/icon.svg" alt="" width={30} height={30} />;
+}

@@ -1,0 +1,134 @@
+import { useEffect, useLayoutEffect, useRef, useState } from "react";
+
+import { LOCAL } from "./api";
+import { Icon } from "./Icon";
+import { isRunning, type Pane } from "./state";
+import { store, useStore } from "./store";
+import { TurnView } from "./TurnView";
+import { useWords } from "./words";
+
+const ADDING = "+"; // no configuration's id
+const AT_END = 48; // pixels: a line and a half is still the end
+
+interface Shown {
+  pane: Pane;
+  place: number;
+  count: number;
+  onAdd: () => void;
+}
+
+export function PaneView({ pane, place, count, onAdd }: Shown): React.JSX.Element {
+  const words = useWords();
+  const running = pane.turns.some(isRunning);
+  const { box, atEnd, toEnd, onScroll } = useFollowing(pane);
+  return (
+    <section className="relative flex min-h-0 min-w-0 snap-center flex-col overflow-hidden rounded-2xl border border-line bg-card shadow-sm" aria-label={`${words.model} ${place}`}>
+      <div className="flex items-center gap-1 border-b border-line py-1.5 pl-2 pr-1.5">
+        <Picker pane={pane} onAdd={onAdd} />
+        {count > 1 && <span className="mr-1 text-xs text-quiet tabular-nums md:hidden">{place}/{count}</span>}
+        {running && (
+          <button className="button button-quiet h-8 px-2" type="button" onClick={() => store.stop(pane.id)}>
+            <Icon name="stop" size={13} /> {words.stop}
+          </button>
+        )}
+        {count > 1 && (
+          <button className="button button-quiet button-square h-8 w-8" type="button" aria-label={words.remove} title={words.remove} onClick={() => store.removePane(pane.id)}>
+            <Icon name="close" />
+          </button>
+        )}
+      </div>
+      <div ref={box} onScroll={onScroll} className="min-h-0 flex-1 overflow-y-auto overscroll-contain px-4 py-4" tabIndex={0} role="log" aria-live="off">
+        {pane.turns.length === 0 && <Empty pane={pane} first={place === 1} />}
+        {pane.turns.map((turn, at) => (
+          <TurnView key={turn.id} turn={turn} {...(at === pane.turns.length - 1 ? { onRetry: () => store.retry(pane.id) } : {})} />
+        ))}
+      </div>
+      {!atEnd && (
+        <button className="button absolute bottom-3 left-1/2 h-8 -translate-x-1/2 rounded-full shadow-md" type="button" onClick={toEnd}>
+          <Icon name="down" size={14} /> {words.latest}
+        </button>
+      )}
+    </section>
+  );
+}
+
+function Picker({ pane, onAdd }: { pane: Pane; onAdd: () => void }): React.JSX.Element {
+  const words = useWords();
+  const models = useStore((state) => state.models) ?? [];
+  const chosen = models.find(({ configId }) => configId === pane.configId);
+  return (
+    <div className="mr-auto flex min-w-0 items-center gap-2">
+      <label className="relative flex min-w-0 items-center">
+        <span className="sr-only">{words.model}</span>
+        <select className="field-sizing-content h-8 min-w-0 max-w-full cursor-pointer appearance-none truncate rounded-lg bg-transparent pl-2 pr-7 text-sm font-semibold hover:bg-soft" value={pane.configId}
+          onChange={({ target }) => (target.value === ADDING ? onAdd() : store.choose(pane.id, target.value))}>
+          {!chosen && <option value={pane.configId}>—</option>}
+          {models.map(({ configId, name }) => <option key={configId} value={configId}>{name}</option>)}
+          <option value={ADDING}>{words.add}…</option>
+        </select>
+        <span className="pointer-events-none absolute right-2 text-quiet"><Icon name="model" size={14} /></span>
+      </label>
+      {chosen?.providerId === LOCAL && <span className="shrink-0 rounded-full bg-tint px-2 py-px text-xs font-medium text-accent" title={words.demoNote}>{words.demo}</span>}
+    </div>
+  );
+}
+
+const EXAMPLES = [
+  "Tell me about rivers.",
+  "Write a haiku about the sea.",
+  "List three fruits and their colours as a table.",
+  "Why do we have seasons?",
+];
+
+function Empty({ pane, first }: { pane: Pane; first: boolean }): React.JSX.Element {
+  const words = useWords();
+  const local = useStore((state) => state.models?.find(({ configId }) => configId === pane.configId)?.providerId === LOCAL);
+  return (
+    <div className="mx-auto flex h-full max-w-md flex-col justify-center gap-4 py-6 text-center">
+      <div>
+        {first && <p className="mb-1 text-lg font-semibold tracking-tight">{words.title}</p>}
+        <p className="text-sm text-quiet">{local ? words.demoNote : first ? words.welcome : words.ready}</p>
+      </div>
+      {first && <ul className="flex flex-wrap justify-center gap-2" aria-label={words.examples}>
+        {EXAMPLES.map((text) => (
+          <li key={text}>
+            <button className="rounded-full border border-line px-3 py-1 text-sm text-quiet transition-colors hover:border-accent hover:text-accent" type="button" lang="en" onClick={() => store.ask(text)}>
+              {text}
+            </button>
+          </li>
+        ))}
+      </ul>}
+    </div>
+  );
+}
+
+/** Follows the answer while the view is at its end, and leaves it alone otherwise. */
+function useFollowing(pane: Pane): { box: React.RefObject<HTMLDivElement | null>; atEnd: boolean; toEnd: () => void; onScroll: () => void } {
+  const box = useRef<HTMLDivElement>(null);
+  const follows = useRef(true);
+  const [atEnd, setAtEnd] = useState(true);
+  const toEnd = (): void => {
+    follows.current = true;
+    setAtEnd(true);
+    box.current?.scrollTo({ top: box.current.scrollHeight });
+  };
+  const onScroll = (): void => {
+    const place = box.current;
+    if (!place) return;
+    follows.current = place.scrollHeight - place.scrollTop - place.clientHeight < AT_END;
+    setAtEnd(follows.current);
+  };
+  const asked = pane.turns.at(-1)?.id;
+  useEffect(toEnd, [asked]);
+  useLayoutEffect(() => {
+    if (follows.current && box.current) box.current.scrollTop = box.current.scrollHeight;
+  });
+  useEffect(() => {
+    const place = box.current;
+    if (!place) return undefined;
+    const grown = new ResizeObserver(() => follows.current && place.scrollTo({ top: place.scrollHeight }));
+    for (const child of place.children) grown.observe(child);
+    return () => grown.disconnect();
+  }, [pane.turns.length]);
+  return { box, atEnd, toEnd, onScroll };
+}

@@ -1,0 +1,142 @@
+import { memo, useEffect, useState } from "react";
+
+import { Icon } from "./Icon";
+import { Markdown } from "./Markdown";
+import { problemTitle } from "./problems";
+import { isRunning, type Turn } from "./state";
+import { seconds, useLanguage, useWords } from "./words";
+
+export const TurnView = memo(
+  function TurnView({ turn, onRetry }: { turn: Turn; onRetry?: () => void }) {
+    const words = useWords();
+    const { answer } = turn;
+    const running = isRunning(turn);
+    const silent = running && !answer.content && !answer.reasoning && !answer.toolCalls.length;
+    return (
+      <article className="mb-6 last:mb-0">
+        <p className="mb-3 ml-auto w-fit max-w-[90%] whitespace-pre-wrap break-words rounded-2xl rounded-br-md bg-tint px-3.5 py-2">{turn.prompt}</p>
+        <Thinking turn={turn} />
+        <div aria-label={words.answer} aria-busy={running}>
+          {answer.content && <Markdown text={answer.content} streaming={running} />}
+        </div>
+        {answer.toolCalls.map((call, at) => (
+          <pre key={at} className="my-2 overflow-x-auto rounded-lg bg-soft p-3 text-xs">{words.tools}: {call.name}({call.arguments})</pre>
+        ))}
+        {silent && turn.phase !== "reconnecting" && <Waiting since={turn.asked} />}
+        {turn.phase === "reconnecting" && <p className="mt-2 flex items-center gap-2 text-sm text-quiet" role="status"><Dot /> {words.reconnecting}</p>}
+        <Failed turn={turn} />
+        {!running && <Foot turn={turn} {...(onRetry ? { onRetry } : {})} />}
+        <p className="sr-only" aria-live="polite">{running ? "" : answer.content}</p>
+      </article>
+    );
+  },
+  (before, after) => before.turn === after.turn && !before.onRetry === !after.onRetry,
+);
+
+/** Open while it thinks; folds when the answer begins; then as its reader wants it. */
+function Thinking({ turn }: { turn: Turn }): React.JSX.Element | null {
+  const words = useWords();
+  const [chosen, setChosen] = useState<boolean>();
+  const { reasoning, thinking } = turn.answer;
+  if (!reasoning && !thinking) return null;
+  const open = chosen ?? (thinking && isRunning(turn));
+  return (
+    <div className="mb-3 rounded-xl border border-line bg-soft">
+      <button className="flex w-full items-center gap-2 px-3 py-1.5 text-left text-sm font-medium text-quiet" type="button" aria-expanded={open} onClick={() => setChosen(!open)}>
+        <span className={`transition-transform ${open ? "rotate-90" : ""}`}><Icon name="fold" size={14} /></span>
+        {thinking ? <><Dot /> {words.thinking} <Clock since={turn.thinkingSince ?? turn.asked} /></> : `${words.thought} ${seconds(turn.thinkingMs ?? 0)}`}
+      </button>
+      {open && <div className="max-h-72 overflow-y-auto whitespace-pre-wrap break-words border-t border-line px-3 py-2 text-sm text-quiet">{reasoning}</div>}
+    </div>
+  );
+}
+
+function Waiting({ since }: { since: number }): React.JSX.Element {
+  const words = useWords();
+  return <p className="flex items-center gap-2 text-sm text-quiet" role="status"><Dot /> {words.waiting} <Clock since={since} /></p>;
+}
+
+function Dot(): React.JSX.Element {
+  return <span className="pulse inline-block size-2 shrink-0 rounded-full bg-accent" />;
+}
+
+function Clock({ since }: { since: number }): React.JSX.Element {
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 100);
+    return () => clearInterval(timer);
+  }, []);
+  return <span className="font-normal tabular-nums" aria-hidden="true">{seconds(Math.max(0, now - since))}</span>;
+}
+
+function Failed({ turn }: { turn: Turn }): React.JSX.Element | null {
+  const language = useLanguage();
+  const failure = turn.problem ?? (turn.answer.failure && { code: turn.answer.failure.code, message: turn.answer.failure.error });
+  if (!failure) return null;
+  return (
+    <div className="mt-3 rounded-xl border border-bad/30 bg-bad-soft px-3.5 py-2.5 text-sm" role="alert">
+      <p className="font-semibold text-bad">{problemTitle(failure.code, language)}</p>
+      {failure.message && <p className="mt-0.5 break-words">{failure.message}</p>}
+      <p className="mt-0.5 font-mono text-xs text-quiet">{failure.code}</p>
+    </div>
+  );
+}
+
+function Foot({ turn, onRetry }: { turn: Turn; onRetry?: () => void }): React.JSX.Element {
+  const words = useWords();
+  const [copied, setCopied] = useState(false);
+  const copy = (): void => {
+    void navigator.clipboard.writeText(turn.answer.content).then(() => setCopied(true));
+    setTimeout(() => setCopied(false), 1500);
+  };
+  return (
+    <div className="mt-3 flex flex-wrap items-center gap-x-1 gap-y-1">
+      <Figures turn={turn} />
+      <span className="ml-auto flex">
+        {turn.answer.content && (
+          <button className="button button-quiet h-7 px-2 text-xs" type="button" onClick={copy}>
+            <Icon name={copied ? "done" : "copy"} size={13} /> {copied ? words.copied : words.copy}
+          </button>
+        )}
+        {onRetry && (
+          <button className="button button-quiet h-7 px-2 text-xs" type="button" onClick={onRetry}>
+            <Icon name="retry" size={13} /> {words.retry}
+          </button>
+        )}
+      </span>
+    </div>
+  );
+}
+
+/** Time, speed, tokens, ending: what the server measured. */
+function Figures({ turn }: { turn: Turn }): React.JSX.Element {
+  const words = useWords();
+  const { finish } = turn.answer;
+  if (!finish) return <span className="text-xs text-quiet">{turn.answer.content || turn.problem ? "" : words.unfinished}</span>;
+  const { usage, timing, attempts, reason, cost } = finish;
+  const about = usage?.source === "estimated" ? "≈ " : "";
+  const shown: [string, string][] = [];
+  if (timing?.ttftMs != null) shown.push([words.ttft, seconds(timing.ttftMs)]);
+  if (timing?.tokensPerSecond) shown.push(["tokens/s", timing.tokensPerSecond.toFixed(timing.tokensPerSecond < 10 ? 1 : 0)]);
+  if (timing?.durationMs != null) shown.push([words.total, seconds(timing.durationMs)]);
+  if (usage) {
+    shown.push([words.in, about + usage.inputTokens], [words.out, about + usage.outputTokens]);
+    if (usage.reasoningTokens) shown.push([words.thoughtTokens, about + usage.reasoningTokens]);
+  }
+  if (cost !== undefined) shown.push([words.cost, `$${cost.toPrecision(2)}`]);
+  if (attempts > 1) shown.push([words.attempts, String(attempts)]);
+  return (
+    <dl className="flex flex-wrap items-center gap-x-3 gap-y-0.5 text-xs text-quiet tabular-nums">
+      {shown.map(([name, value]) => (
+        <div key={name} className="flex gap-1">
+          <dt>{name}</dt>
+          <dd className="font-medium text-text">{value}</dd>
+        </div>
+      ))}
+      <div className={`rounded-full px-2 py-px font-medium ${reason === "stop" ? "bg-tint text-accent" : reason === "error" ? "bg-bad-soft text-bad" : "bg-soft text-quiet"}`}>
+        <dt className="sr-only">finish</dt>
+        <dd>{reason === "cancelled" ? words.stopped : reason}</dd>
+      </div>
+    </dl>
+  );
+}
