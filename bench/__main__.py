@@ -9,11 +9,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import machine, profiling, targets, workloads
+from bench import capacity, machine, profiling, targets, workloads
 from bench.figures import Results
 from bench.goals import goals
 from bench.processes import BenchError, raise_open_files
-from bench.report import placed, report
+from bench.report import CAPACITY_BEGIN, CAPACITY_END, placed, report
 from bench.run import Bench
 from bench.targets import Target
 
@@ -35,6 +35,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", default="", help=f"targets, of: {', '.join(each.name for each in targets.ALL)}")
     parser.add_argument("--work", default="", help=f"workloads, of: {', '.join(each.name for each in workloads.ALL)}")
     parser.add_argument("--write", action="store_true", help="put the report into docs/performance.md")
+    parser.add_argument("--capacity", action="store_true", help="only: how many streams each target keeps up with")
     parser.add_argument("--check", action="store_true", help="exit with 1 if a goal is missed")
     parser.add_argument("--profile", action="store_true", help="say where the targets' time goes (with py-spy)")
     return parser.parse_args(argv)
@@ -64,6 +65,8 @@ def run(options: argparse.Namespace) -> int:
     works = chosen(options.work, [each.name for each in workloads.ALL])
     asked = [workloads.quick(each) if options.quick else each for each in workloads.ALL if each.name in works]
     bench = Bench(present(names), asked, say)
+    if options.capacity:
+        return measure_capacity(bench, write=options.write)
     if options.profile:
         profiling.program()
         bench.watched = lambda process: profiling.sampled(process, say)
@@ -80,6 +83,18 @@ def run(options: argparse.Namespace) -> int:
         PAGE.write_text(placed(PAGE.read_text(), text))
     missed = any(goal.verdict == "missed" for goal in goals(results))
     return EXIT_MISSED if options.check and missed else 0
+
+
+def measure_capacity(bench: Bench, *, write: bool) -> int:
+    others = machine.OtherWork()
+    found = capacity.capacities(bench)
+    titles = {target.name: target.title for target in targets.ALL}
+    busy = f"Other work during the run kept {others.processors():.2f} processors busy."
+    text = f"{capacity.table(found, titles)}\n\n{busy}\n"
+    print(text)
+    if write:
+        PAGE.write_text(placed(PAGE.read_text(), text, (CAPACITY_BEGIN, CAPACITY_END)))
+    return 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -42,6 +42,11 @@ class Group:
         return self.figure(lambda run: run.cpu_per_event)
 
     @property
+    def compression(self) -> float | None:
+        """How many times the bytes on the wire the answers have."""
+        return self.figure(lambda run: _ratio(run.load["body_bytes"], run.load["wire_bytes"]))
+
+    @property
     def complete(self) -> int:
         return sum(run.load["complete"] for run in self.runs)
 
@@ -76,6 +81,11 @@ class Results:
         """How many times the processor time of another target this one takes for an event."""
         ours, theirs = self.group(workload, target), self.group(workload, other)
         return _ratio(ours.cpu, theirs.cpu) if ours and theirs else None
+
+    def cpu_more(self, workload: Name, target: str, other: str) -> float | None:
+        """The share by which this target's processor time for an event is above another's."""
+        ratio = self.cpu_ratio(workload, target, other)
+        return None if ratio is None else ratio - 1
 
     def added(self, target: str) -> float | None:
         """Milliseconds that a target adds to the upstream's own time to the first token."""

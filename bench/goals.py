@@ -59,11 +59,30 @@ def goals(results: Results) -> list[Goal]:
             " MB",
             _whole(results, "memory"),
         ),
+        Goal("CPU an event that compression adds", _more(results, "gzip"), 10, " %", _whole(results, "extras", "gzip")),
+        Goal("bytes that are left of a stream by gzip", _left(results), 40, " %", _whole(results, "extras", "gzip")),
+        Goal(
+            "CPU an event that the shared journal adds",
+            _more(results, "mirror"),
+            15,
+            " %",
+            _whole(results, "extras", "mirror"),
+        ),
     ]
 
 
-def _whole(results: Results, name: Name) -> bool:
-    group = results.group(name, "headrace")
+def _more(results: Results, target: str) -> float | None:
+    return _percent(results.cpu_more("extras", target, "headrace"))
+
+
+def _left(results: Results) -> float | None:
+    group = results.group("extras", "gzip")
+    ratio = group.compression if group else None
+    return 100 / ratio if ratio else None
+
+
+def _whole(results: Results, name: Name, target: str = "headrace") -> bool:
+    group = results.group(name, target)
     return group is None or group.complete == group.requests
 
 

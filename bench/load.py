@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import gc
 import json
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
@@ -24,6 +25,7 @@ from bench.marks import MarkScanner, delay_us, now_us
 from bench.tally import Summary, Tally
 
 ENDING = b"data: [DONE]\n\n"
+GZIP = 16  # zlib's mark for its frame
 CONNECT_PATIENCE = 5.0  # on loopback a connect that takes longer is never answered
 
 
@@ -36,12 +38,13 @@ class Target:
     request: bytes
     tokens: int
     latencies: bool
+    coding: str = "identity"
 
 
 class Answer:
     """One answer, judged as it comes."""
 
-    __slots__ = ("_ending", "_scanner", "_started", "_tally", "_target", "status", "tokens")
+    __slots__ = ("_ending", "_inflate", "_scanner", "_started", "_tally", "_target", "status", "tokens")
 
     def __init__(self, target: Target, tally: Tally) -> None:
         self._target = target
@@ -49,10 +52,15 @@ class Answer:
         self._scanner = MarkScanner()
         self._started = now_us()
         self._ending = b""
+        self._inflate = zlib.decompressobj(zlib.MAX_WBITS | GZIP).decompress if target.coding == "gzip" else None
         self.status = 0
         self.tokens = 0
 
     def feed(self, body: bytes, now: int) -> None:
+        self._tally.wire_bytes += len(body)
+        if self._inflate is not None:
+            body = self._inflate(body)
+        self._tally.body_bytes += len(body)
         size = len(ENDING)
         self._ending = body[-size:] if len(body) >= size else (self._ending + body)[-size:]
         marks = self._scanner.feed(body)
@@ -208,13 +216,13 @@ class Load:
             self._again()
 
 
-def request(url: str, body: str) -> bytes:
+def request(url: str, body: str, coding: str = "identity") -> bytes:
     """A POST of JSON as bytes."""
     parts = urlsplit(url)
     payload = body.encode()
     head = (
         f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n"
-        f"Accept: text/event-stream\r\nContent-Length: {len(payload)}\r\n\r\n"
+        f"Accept: text/event-stream\r\nAccept-Encoding: {coding}\r\nContent-Length: {len(payload)}\r\n\r\n"
     )
     return head.encode() + payload
 
@@ -225,8 +233,9 @@ async def measure(options: argparse.Namespace) -> Summary:
     target = Target(
         host=parts.hostname or "127.0.0.1",
         port=parts.port or 80,
-        request=request(options.url, options.body),
+        request=request(options.url, options.body, options.coding),
         tokens=options.tokens,
+        coding=options.coding,
         latencies=options.mode == "hold",
     )
     hold = options.mode == "hold"
@@ -249,6 +258,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=64, help="in all (closed mode)")
     parser.add_argument("--tokens", type=int, required=True, help="that a complete answer has")
     parser.add_argument("--ramp", type=float, default=2.0, help="seconds over which streams are opened (hold mode)")
+    parser.add_argument("--coding", choices=("identity", "gzip"), default="identity", help="of the answers")
     parser.add_argument("--deadline", type=float, default=60.0, help="seconds after which what still runs is an error")
     options = parser.parse_args()
     gc.disable()  # a pause would be measured as the target's

@@ -80,6 +80,14 @@ class Process:
                 return
         raise BenchError(f"It took no connection within {START_PATIENCE:g} s:\n{self.last_words()}")
 
+    def wait_for(self, path: Path) -> None:
+        """Until it has made this socket."""
+        deadline = time.monotonic() + START_PATIENCE
+        while not path.exists():
+            if not self.running or time.monotonic() > deadline:
+                raise BenchError(f"It did not start:\n{self.last_words()}")
+            time.sleep(0.01)
+
     def last_words(self) -> str:
         """The end of its log."""
         return self._log.read_text(errors="replace")[-2000:]

@@ -12,6 +12,8 @@ from bench.workloads import Name
 NOTHING = "—"
 BEGIN = "<!-- bench: begin -->"
 END = "<!-- bench: end -->"
+CAPACITY_BEGIN = "<!-- capacity: begin -->"
+CAPACITY_END = "<!-- capacity: end -->"
 
 Cell = Callable[[Results, str, Group], str]
 
@@ -25,13 +27,13 @@ def report(results: Results, machine: Sequence[str], titles: Mapping[str, str]) 
     return "\n\n".join(sections) + "\n"
 
 
-def placed(page: str, text: str) -> str:
+def placed(page: str, text: str, marks: tuple[str, str] = (BEGIN, END)) -> str:
     """The page with this report between its markers; ValueError for a page without them."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = page.partition(marks[0])
+    _, end, after = rest.partition(marks[1])
     if not begin or not end:
-        raise ValueError(f"the page has no {BEGIN} … {END}")
-    return f"{before}{BEGIN}\n\n{text}\n{END}{after}"
+        raise ValueError(f"the page has no {marks[0]} … {marks[1]}")
+    return f"{before}{begin}\n\n{text}\n{end}{after}"
 
 
 def _goals(stated: Sequence[Goal]) -> str:
@@ -88,6 +90,16 @@ def _on_time(_: Results, __: str, group: Group) -> str:
     return _percent(group.figure(lambda run: run.load["on_time"]), 1)
 
 
+def _more_than_plain(results: Results, target: str, _: Group) -> str:
+    more = results.cpu_more("extras", target, "headrace")
+    return NOTHING if target == "headrace" else _percent(more, 1)
+
+
+def _compressed(_: Results, __: str, group: Group) -> str:
+    ratio = group.compression
+    return NOTHING if ratio is None or ratio <= 1 else f"1 / {ratio:.1f}"
+
+
 def _rate(_: Results, __: str, group: Group) -> str:
     rate = group.figure(lambda run: run.load["tokens_per_second"])
     return NOTHING if rate is None else f"{rate:,.0f}"
@@ -117,6 +129,13 @@ COLUMNS: dict[Name, list[tuple[str, Cell]]] = {
     "paced": [
         *_FIGURES,
         ("token delay ms p50 / p95 / p99", _spread("latency", "p50", "p95", "p99")),
+        ("within 100 ms", _on_time),
+        ("complete", _complete),
+    ],
+    "extras": [
+        ("CPU µs/event", _cpu),
+        ("more than plain", _more_than_plain),
+        ("bytes, against uncompressed", _compressed),
         ("within 100 ms", _on_time),
         ("complete", _complete),
     ],

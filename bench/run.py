@@ -63,18 +63,23 @@ class Bench:
     results: list[Measurement] = field(default_factory=list)
 
     def run(self) -> list[Measurement]:
+        with self.prepared() as started:
+            for workload in self.workloads:
+                for repeat in range(workload.repeats):
+                    for target in self.targets:
+                        if target.name in workload.targets and (not repeat or target.name != workload.once_for):
+                            self._measure(target, workload, started[target.name])
+        return self.results
+
+    @contextmanager
+    def prepared(self) -> Iterator[dict[str, Started]]:
+        """All targets, warm, and the upstream that they ask."""
         target_cpu, load_cpu = processors()
         with ExitStack() as stack:
             self._folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
             self._cpus = target_cpu, load_cpu
             self._upstream = self._start_upstream(stack)
-            started = {each.name: stack.enter_context(self._started(each)) for each in self.targets}
-            for workload in self.workloads:
-                for repeat in range(workload.repeats):
-                    for target in self.targets:
-                        if not repeat or target.name != workload.once_for:
-                            self._measure(target, workload, started[target.name])
-        return self.results
+            yield {each.name: stack.enter_context(self._started(each)) for each in self.targets}
 
     def _start_upstream(self, stack: ExitStack) -> int:
         port = free_port()
@@ -87,9 +92,9 @@ class Bench:
     def _started(self, target: Target) -> Iterator[Started]:
         """The target, warm: its first requests import modules, open connections and fill caches."""
         place = Path(tempfile.mkdtemp(prefix=f"{target.name}-", dir=self._folder))
-        started = target.start(Place(place, cpu=self._cpus[0], upstream=self._upstream))
+        started = target.start(Place(place, *self._cpus, upstream=self._upstream))
         try:
-            warmed = self._load(started, WARM_UP)
+            warmed = self.load(started, WARM_UP)
             if warmed["errors"]:
                 words = started.process.last_words() if started.process else ""
                 raise BenchError(f"{target.title} does not answer as it must: {warmed['errors']}\n{words}")
@@ -97,8 +102,9 @@ class Bench:
                 settle(started.process)
             yield started
         finally:
-            if started.process:
-                started.process.stop()
+            for process in (started.process, started.beside):
+                if process:
+                    process.stop()
 
     def _measure(self, target: Target, workload: Workload, started: Started) -> None:
         if workload.fresh and started.process:
@@ -112,16 +118,17 @@ class Bench:
     def _measured(self, target: Target, workload: Workload, started: Started) -> Measurement:
         process = started.process
         if process is None:
-            return Measurement(target.name, workload, self._load(started, workload))
+            return Measurement(target.name, workload, self.load(started, workload))
         idle, before = process.memory_mb(), process.cpu_seconds()
         peak = [idle]
         sample = (lambda: peak.append(process.memory_mb())) if workload.fresh else None
         with self.watched(process):
-            summary = self._load(started, workload, sample)
+            summary = self.load(started, workload, sample)
         settle(process)
         return Measurement(target.name, workload, summary, process.cpu_seconds() - before, idle, max(peak))
 
-    def _load(self, started: Started, workload: Workload, sample: Callable[[], None] | None = None) -> Summary:
+    def load(self, started: Started, workload: Workload, sample: Callable[[], None] | None = None) -> Summary:
+        """What a load saw. `sample` is called now and then meanwhile."""
         command = _load_command(started, workload)
         log = self._folder / "load.log"
         with Process(command, cpu=self._cpus[1], log=log, stdout=subprocess.PIPE) as load:
@@ -145,6 +152,7 @@ def _load_command(started: Started, workload: Workload) -> list[str]:
         "--tokens": behaviour.tokens,
         "--ramp": workload.ramp,
         "--deadline": workload.deadline,
+        "--coding": started.coding,
     }
     return [sys.executable, "-m", "bench.load", *(str(part) for pair in options.items() for part in pair)]
 

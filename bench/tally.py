@@ -24,6 +24,8 @@ class Summary(TypedDict):
     errors: dict[str, int]
     tokens: int
     expected: int
+    body_bytes: int
+    wire_bytes: int
     seconds: float
     tokens_per_second: float
     ttft: Percentiles | None
@@ -38,6 +40,7 @@ class Tally:
         self.errors: Counter[str] = Counter()
         self.complete = 0
         self.tokens = 0
+        self.body_bytes = self.wire_bytes = 0
         self.first_tokens = array("q")
         self.latencies = array("q")
 
@@ -58,6 +61,8 @@ class Tally:
             errors=dict(self.errors),
             tokens=self.tokens,
             expected=expected,
+            body_bytes=self.body_bytes,
+            wire_bytes=self.wire_bytes,
             seconds=round(seconds, 3),
             tokens_per_second=round(self.tokens / seconds, 1) if seconds else 0.0,
             ttft=percentiles(self.first_tokens),

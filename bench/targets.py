@@ -12,10 +12,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.processes import BenchError, Process, free_port
+from headrace.backends.valkey import ValkeyError, find_binary
 
 NGINX = ("nginx", "/usr/sbin/nginx")
 INSTALL_NGINX = "nginx was not found, so its column is left out: `apt-get install nginx-light` brings it."
@@ -33,6 +34,10 @@ class Started:
     url: str
     body: Callable[[str], str]
     process: Process | None
+    beside: Process | None = None
+    """What it needs and is not measured: it runs where the upstream does."""
+    coding: str = "identity"
+    """What clients say that they accept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,7 @@ class Place:
 
     folder: Path
     cpu: int
+    other_cpu: int
     upstream: int
 
 
@@ -126,8 +132,8 @@ def _plain_django(place: Place) -> Started:
     return _listening(process, port, "/chat/", _contract_body(place.upstream))
 
 
-def _headrace(place: Place) -> Started:
-    env = _headrace_environment(place.folder / "data")
+def _headrace(place: Place, **more: str) -> Started:
+    env = _headrace_environment(place.folder / "data") | more
     _migrate(env)
     port = free_port()
     command = _uvicorn("headrace.config.asgi:application", port)
@@ -136,9 +142,35 @@ def _headrace(place: Place) -> Started:
     return _listening(process, port, path, _contract_body(place.upstream))
 
 
+def _compressing(place: Place) -> Started:
+    return replace(_headrace(place), coding="gzip")
+
+
+def _mirroring(place: Place) -> Started:
+    """With the embedded Valkey's binary and settings, as `headrace serve --workers 2` would share it."""
+    address = place.folder / "valkey"
+    options = ["--port", "0", "--unixsocket", str(address), "--save", "", "--appendonly", "no"]
+    valkey = Process([str(find_binary()), *options], cpu=place.other_cpu, log=place.folder / "valkey.log")
+    try:
+        valkey.wait_for(address)
+        return replace(_headrace(place, REDIS_URL=f"unix://{address}"), beside=valkey)
+    except BaseException:
+        valkey.stop()
+        raise
+
+
+def _no_valkey() -> str:
+    try:
+        find_binary()
+    except ValkeyError as error:
+        return f"{error} Its row is left out."
+    return ""
+
+
 def _headrace_environment(data: Path) -> dict[str, str]:
     """Headrace as it comes, whatever is set where the benchmark is started; loopback upstreams are allowed so."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("HEADRACE_", "DATABASE_"))}
+    ours = ("HEADRACE_", "DATABASE_", "REDIS_")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     env["HEADRACE_DATA_DIR"] = str(data)
     env["DJANGO_SETTINGS_MODULE"] = "headrace.config.settings"
     env["PYTHONPATH"] = os.pathsep.join(filter(None, (str(SOURCES), env.get("PYTHONPATH"))))
@@ -166,4 +198,6 @@ ALL = (
     Target("nginx", "nginx, `proxy_buffering off`", _nginx, lambda: "" if nginx_program() else INSTALL_NGINX),
     Target("django", "plain Django + httpx", _plain_django),
     Target("headrace", "Headrace", _headrace),
+    Target("gzip", "Headrace, compressing (gzip)", _compressing),
+    Target("mirror", "Headrace, mirroring to Valkey", _mirroring, _no_valkey),
 )

@@ -7,11 +7,16 @@ from typing import Literal
 
 from bench.upstream import Behaviour
 
-Name = Literal["full", "paced", "first", "memory"]
+Name = Literal["full", "paced", "first", "memory", "extras"]
 GAP = 50_000  # µs: 20 tokens a second, a common speed of large models
 SLOW_GAP = 200_000  # 5 tokens a second: a thousand streams leave the processor time, and memory is all that is asked
+OPENED_A_SECOND = 250  # streams: opening one costs as much as some twenty tokens
 QUICK_SPAN = 5_000_000  # µs that a paced answer takes in the quick form
 DELAY = 100_000
+
+
+USUAL = frozenset({"direct", "nginx", "django", "headrace"})
+EXTRAS = frozenset({"headrace", "gzip", "mirror"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,7 @@ class Workload:
     fresh: bool = False
     """Whether the target is started anew, so that memory left by earlier work does not hide what this one takes."""
 
+    targets: frozenset[str] = USUAL
     once_for: str = ""
     """A target whose figures need no repeats."""
 
@@ -40,6 +46,7 @@ _TITLES: dict[Name, str] = {
     "full": "Full pace: {streams} streams at once × {tokens} tokens",
     "paced": "Paced: {streams} streams × 20 tokens/s",
     "first": "First token: {requests} requests one at a time",
+    "extras": "What compression and a shared journal take: {streams} streams × 20 tokens/s",
     "memory": "Memory: {streams:,} open streams × 5 tokens/s",
 }
 
@@ -56,6 +63,15 @@ ALL = (
         deadline=20.0,
         repeats=2,
         once_for="direct",
+    ),
+    Workload(
+        "extras",
+        Behaviour(tokens=160, gap=GAP, delay=DELAY),
+        streams=250,
+        requests=None,
+        ramp=2.0,
+        deadline=16.0,
+        targets=EXTRAS,
     ),
     Workload(
         "memory",
@@ -77,3 +93,10 @@ def quick(workload: Workload) -> Workload:
         shorter = replace(behaviour, tokens=QUICK_SPAN // behaviour.gap)
         return replace(workload, behaviour=shorter, deadline=15.0, repeats=1)
     return replace(workload, requests=(workload.requests or 0) // 4, repeats=1)
+
+
+def paced(streams: int) -> Workload:
+    """So many streams at 20 tokens a second, long enough to see whether that can be kept up."""
+    ramp = max(1.0, streams / OPENED_A_SECOND)
+    behaviour = Behaviour(tokens=100, gap=GAP, delay=DELAY)
+    return Workload("paced", behaviour, streams, requests=None, ramp=ramp, deadline=ramp + 10.0, repeats=1)
