@@ -17,6 +17,7 @@ from unittest.mock import patch
 import pytest
 from bench import targets
 from bench.capacity import MOST, STEP, capacities
+from bench.decode import SHAPES, measure, table
 from bench.figures import Results
 from bench.goals import goals
 from bench.marks import MARK_BYTES, WINDOW_US, MarkScanner, delay_us, mark
@@ -30,6 +31,8 @@ from bench.upstream import Behaviour
 from bench.workloads import ALL, Name, Workload
 from hypothesis import given
 from hypothesis import strategies as st
+
+from headrace.providers.presets import PRESETS
 
 IDLE = 0.1
 TOKENS = 30
@@ -251,3 +254,11 @@ def test_a_profile_adds_up_by_function() -> None:
     own, whole = told.split("\n\n")
     assert "50.0%  work (b.py)" in own
     assert "100.0%  main (a.py)" in whole
+
+
+def test_every_dialect_is_weighed() -> None:
+    assert SHAPES.keys() == {row.adapter.name for row in PRESETS.values()}
+    found = measure({dialect: [shape(number) for number in range(1, 20)] for dialect, shape in SHAPES.items()}, 1)
+    lines = list(table(found))
+    assert len(lines) == 1 + len(SHAPES)
+    assert any(line.startswith("openai-chat") and line.rstrip().endswith("1.00") for line in lines)

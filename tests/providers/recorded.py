@@ -90,7 +90,7 @@ def _shuffled(size: int) -> Iterator[int]:
 
 def _compare(outcome: Outcome, expected: dict[str, Any]) -> None:
     assert outcome.content == expected["content"]
-    assert outcome.reasoning == expected.get("tool_plan", "") + expected["reasoning"]
+    assert outcome.reasoning == expected["reasoning"]
     calls = [[call["id"] or "", call["name"], call["arguments"]] for call in expected["tool_calls"]]
     assert outcome.calls == calls
     assert outcome.finish is not None

@@ -1,7 +1,7 @@
 """Cohere's chat, version 2. https://docs.cohere.com/v2/docs/streaming
 
-Shows the plan that comes before tools as the thought that it is. Refuses to pass on the documents behind a citation:
-their names and what they say in short are enough.
+The plan that comes before tools (`tool_plan`) is no part of the answer and no chain of thought: it is left out. Refuses
+to pass on the documents behind a citation: their names and what they say in short are enough.
 """
 
 from __future__ import annotations
@@ -18,13 +18,11 @@ from headrace.providers.cohere_events import (
     Counts,
     Delta,
     Function,
-    Message,
     WireEvent,
     decode_strictly,
     rebuild,
     rebuilt_call,
     rebuilt_counts,
-    rebuilt_message,
 )
 from headrace.providers.cohere_request import build
 from headrace.providers.error_facts import ErrorFacts, find_error, read_facts
@@ -94,7 +92,7 @@ class CohereParser:
             if (facts := _error(body)) is not None:
                 return [failure_in_stream(facts)]
             raise FramingError("JSON that is neither an answer nor an error", code="upstream_not_a_stream")
-        events: list[Event] = [*_planned(rebuilt_message(message))]
+        events: list[Event] = []
         for thinking, text in parts(message.get("content")):
             events.append(ReasoningDelta(text) if thinking else TextDelta(text))
         calls = message.get("tool_calls")
@@ -115,7 +113,6 @@ class CohereParser:
             message = delta.message
             if isinstance(message.content, Content):
                 yield from _said(message.content)
-            yield from _planned(message)
             if isinstance(message.tool_calls, Call):
                 yield from self._called(message.tool_calls, event.index)
             if message.citations:
@@ -155,11 +152,6 @@ def _said(content: Content) -> list[Event]:
     if content.text:
         return [TextDelta(content.text)]
     return [ReasoningDelta(content.thinking)] if content.thinking else []
-
-
-def _planned(message: Message) -> Iterator[Event]:
-    if message.tool_plan:
-        yield ReasoningDelta(message.tool_plan)
 
 
 def _error(body: Any) -> ErrorFacts | None:

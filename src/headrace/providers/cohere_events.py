@@ -33,7 +33,6 @@ class Message(msgspec.Struct, gc=False):
     """One of each, in its own event; at the beginning of all they are empty lists."""
 
     content: Content | list[Content] | None = None
-    tool_plan: str | None = None
     tool_calls: Call | list[Call] | None = None
     citations: Any = None
 
@@ -92,7 +91,6 @@ def rebuilt_message(value: dict[str, Any]) -> Message:
     content, call = value.get("content"), value.get("tool_calls")
     return Message(
         rebuilt_content(content) if isinstance(content, dict) else None,
-        as_text(value.get("tool_plan")),
         rebuilt_call(call) if isinstance(call, dict) else None,
         value.get("citations"),
     )
