@@ -225,6 +225,20 @@ def test_a_stream_is_resumed_in_the_contracts_shape(server: LiveServer) -> None:
         assert upstream.wait_disconnect()
 
 
+def test_a_request_that_is_repeated_joins_the_first_one(server: LiveServer) -> None:
+    with ScriptedUpstream([Send(chat_answer("Hi"))]) as upstream:
+        body = {"model": stored(server, upstream), "messages": QUESTION, "stream": True}
+        first = server.post(COMPLETIONS, body, headers={"Idempotency-Key": "once-1"})
+        assert said(chunks(first), "content") == "Hi"
+        again = server.post(COMPLETIONS, body, headers={"Idempotency-Key": "once-1"})
+        assert said(chunks(again), "content") == "Hi"
+        assert first.headers["X-Stream-Id"] == again.headers["X-Stream-Id"]
+        assert (first.headers["Idempotency-Replayed"], again.headers["Idempotency-Replayed"]) == (None, "true")
+        assert len(upstream.requests) == 1
+        other = server.post(COMPLETIONS, body | {"seed": 1}, headers={"Idempotency-Key": "once-1"})
+        assert (other.status, json.load(other)["error"]["code"]) == (409, "idempotency_conflict")
+
+
 @pytest.mark.parametrize(
     ("change", "param"),
     [
