@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.commands.diagnosis import HELD_BACK, LIVE_READS, LONG_SILENCE, Diagnosis, Observation, Reading
@@ -141,6 +141,7 @@ def test_the_row_to_use_has_the_habits_that_were_learned() -> None:
 WHOLE = sse(delta(reasoning_content="hm"), delta(content="wörld"), delta("stop"), usage(), "[DONE]")
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, len(WHOLE)), max_size=8))
 def test_the_cuts_of_the_bytes_change_times_only(cuts: list[int]) -> None:
     places = [0, *sorted(cuts), len(WHOLE)]
@@ -150,6 +151,7 @@ def test_the_cuts_of_the_bytes_change_times_only(cuts: list[int]) -> None:
     assert [getattr(diagnosis, name) for name in facts] == [getattr(plain, name) for name in facts]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.one_of(st.binary(max_size=60), st.sampled_from([b"data: ", b"{", b"[", b"\n\n", WHOLE])), max_size=8),
     st.sampled_from(sorted(PRESETS)),

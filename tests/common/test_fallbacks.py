@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.common.streams.chat import EventStream
@@ -72,6 +72,7 @@ async def test_the_first_one_that_answers_does_so_alone() -> None:
     assert [source.asked for source in sources] == [1, 0]
 
 
+@settings(deadline=None)
 @given(failed=st.lists(st.sampled_from(ERRORS), min_size=1, max_size=4))
 def test_each_is_asked_once_in_order_until_one_answers(failed: list[Exception]) -> None:
     sources = [failing(f"s{n}", error) for n, error in enumerate(failed)]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.common.abilities import abilities
@@ -78,6 +78,7 @@ def test_what_is_wrong_is_named(text: str, field: str) -> None:
     assert "secret" not in str(caught.value)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_rows_or_a_sentence(text: str) -> None:
     with suppress(RequestError):

@@ -225,6 +225,20 @@ def test_a_stream_is_resumed_in_the_contracts_shape(server: LiveServer) -> None:
         assert upstream.wait_disconnect()
 
 
+def test_a_request_that_is_repeated_joins_the_first_one(server: LiveServer) -> None:
+    with ScriptedUpstream([Send(chat_answer("Hi"))]) as upstream:
+        body = {"model": stored(server, upstream), "messages": QUESTION, "stream": True}
+        first = server.post(COMPLETIONS, body, headers={"Idempotency-Key": "once-1"})
+        assert said(chunks(first), "content") == "Hi"
+        again = server.post(COMPLETIONS, body, headers={"Idempotency-Key": "once-1"})
+        assert said(chunks(again), "content") == "Hi"
+        assert first.headers["X-Stream-Id"] == again.headers["X-Stream-Id"]
+        assert (first.headers["Idempotency-Replayed"], again.headers["Idempotency-Replayed"]) == (None, "true")
+        assert len(upstream.requests) == 1
+        other = server.post(COMPLETIONS, body | {"seed": 1}, headers={"Idempotency-Key": "once-1"})
+        assert (other.status, json.load(other)["error"]["code"]) == (409, "idempotency_conflict")
+
+
 @pytest.mark.parametrize(
     ("change", "param"),
     [
@@ -301,3 +315,19 @@ def test_refusals_of_the_guard_and_of_the_server_have_openais_shape(server: Live
         body = json.load(answer)
         assert answer.status == status
         assert body["error"].keys() == {"message", "type", "param", "code"}
+
+
+def test_the_same_under_wsgi(data_dir: Any) -> None:
+    listing = b'{"data": [{"id": "a"}]}'
+    with (
+        LiveServer.gunicorn(data_dir, "--worker-class", "gthread", "--threads", "4") as wsgi,
+        ScriptedUpstream(THOUGHT, refusing("400 Bad Request", "too long"), HALF, THOUGHT) as upstream,
+        ScriptedUpstream([Send(response(listing, content_type="application/json"))]) as other,
+    ):
+        name = stored(wsgi, upstream)
+        assert said(chunks(ask(wsgi, name, stream=True)), "content") == "Hello"
+        assert ask(wsgi, name, stream=True).status == 400
+        assert b"assistant" in ask(wsgi, name, stream=True).readline()
+        assert json.load(ask(wsgi, name))["choices"][0]["message"]["content"] == "Hello"
+        listed = wsgi.post("/api/providers/openai/models/", {"endpoint": f"{other.url}/v1"})
+        assert [each["id"] for each in json.load(listed)["models"]] == ["a"]

@@ -29,9 +29,11 @@ MAX_MODEL_NAME = 512
 
 _PATHS = {
     "openai-chat": "/models",
+    "openai-completions": "/models",
     "openai-responses": "/models",
     "mistral": "/models",
     "ollama": "/api/tags",
+    "ollama-generate": "/api/tags",
     "anthropic": "/models?limit=1000",
     "gemini": "/models?pageSize=1000",
 }

@@ -12,22 +12,23 @@ from contextlib import aclosing
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from headrace.backends.journal import JournalAwayError, UnknownStreamError
 from headrace.common.conf import get_settings
 from headrace.common.database import in_database
 from headrace.common.guard import guarded
-from headrace.common.http import error_response, json_response, read_body
+from headrace.common.http import json_response, read_body, wrong_method
 from headrace.common.services.llm_service import Answer, gather
 from headrace.common.services.llm_streaming import create_streaming_response
 from headrace.common.streams.chat import EventStream, SSEStream
-from headrace.common.streams.live import LiveStream
 from headrace.common.streams.runtime import loop_for, streams
 from headrace.errors import RequestError
 from headrace.gateway.body import Completion, read_completion
 from headrace.gateway.chunks import ChunkFace, completion_body
 from headrace.gateway.errors import failure_response, openai_shaped
 from headrace.gateway.names import listed_models, model_named
-from headrace.llm.chats import start_chat
+from headrace.llm.idempotency import Started, key_of, start_once
 from headrace.llm.schemas import Chat
+from headrace.llm.stream_views import journal_away
 from headrace.projects.access import aproject_of, user_of
 from headrace.projects.models import DEFAULT_PROJECT, Project
 from headrace.stream.events import Failure, Finish
@@ -40,11 +41,17 @@ PROJECT_HEADER = "X-Headrace-Project"
 async def chat_completions(request: HttpRequest) -> HttpResponseBase:
     """Answer a chat in OpenAI's form, streamed or whole (`docs/openai-api.md`)."""
     if request.method != "POST":
-        return _only(request, "POST")
+        return wrong_method(request, "POST")
     asked = read_completion(read_body(request))
-    live = await _start(request, asked)
-    face = ChunkFace(f"chatcmpl-{live.id}", asked.model, int(time.time()), asked.settings.include_usage)
-    return await (_streamed if asked.stream else _whole)(request, live, face)
+    try:
+        started = await _start(request, asked)
+        face = ChunkFace(f"chatcmpl-{started.stream_id}", asked.model, int(time.time()), asked.settings.include_usage)
+        response = await (_streamed if asked.stream else _whole)(request, started, face)
+    except (JournalAwayError, UnknownStreamError):  # another worker's, joined by its key
+        raise journal_away() from None
+    if started.replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+    return response
 
 
 @openai_shaped
@@ -52,7 +59,7 @@ async def chat_completions(request: HttpRequest) -> HttpResponseBase:
 async def models(request: HttpRequest) -> HttpResponseBase:
     """The models that can be asked by name."""
     if request.method not in ("GET", "HEAD"):
-        return _only(request, "GET")
+        return wrong_method(request, "GET")
     project = await _project(request)
     return json_response({"object": "list", "data": await in_database(lambda: list(listed_models(project)))})
 
@@ -62,7 +69,7 @@ async def models(request: HttpRequest) -> HttpResponseBase:
 async def model(request: HttpRequest, name: str) -> HttpResponseBase:
     """One of them."""
     if request.method not in ("GET", "HEAD"):
-        return _only(request, "GET")
+        return wrong_method(request, "GET")
     project = await _project(request)
     found = await in_database(lambda: next((each for each in listed_models(project) if each["id"] == name), None))
     if found is None:
@@ -71,12 +78,13 @@ async def model(request: HttpRequest, name: str) -> HttpResponseBase:
     return json_response(found)
 
 
-async def _start(request: HttpRequest, asked: Completion) -> LiveStream:
+async def _start(request: HttpRequest, asked: Completion) -> Started:
+    key = key_of(request)
     project = await _project(request)
     named = await in_database(lambda: model_named(project, asked.model))
     caller = await user_of(request)
     chat = Chat(named.model, asked.question(named.dialect), asked.settings)
-    return await start_chat(chat, project, caller=str(caller.pk) if caller is not None else "")
+    return await start_once(chat, project, caller=str(caller.pk) if caller is not None else "", key=key)
 
 
 async def _project(request: HttpRequest) -> Project:
@@ -84,18 +92,19 @@ async def _project(request: HttpRequest) -> Project:
     return await aproject_of(request, request.headers.get(PROJECT_HEADER, "").strip() or DEFAULT_PROJECT)
 
 
-async def _streamed(request: HttpRequest, live: LiveStream, face: ChunkFace) -> HttpResponseBase:
-    stream = SSEStream(streams().journal, live.id, live=live, idle=get_settings().keepalive_seconds, face=face)
+async def _streamed(request: HttpRequest, started: Started, face: ChunkFace) -> HttpResponseBase:
+    stream_id, idle = started.stream_id, get_settings().keepalive_seconds
+    stream = SSEStream(streams().journal, stream_id, live=started.live, idle=idle, face=face)
     try:
         stream.start(loop_for(wsgi=not hasattr(request, "scope")))
-        failure = await _failed_at_once(live.id)
+        failure = await _failed_at_once(stream_id)
     except BaseException:  # the client has left: so has this reader
         stream.close()
         raise
     if failure is None:
         return create_streaming_response(stream, request=request)
     stream.close()
-    return failure_response(failure, live.id)
+    return failure_response(failure, stream_id)
 
 
 async def _failed_at_once(stream_id: str) -> Failure | None:
@@ -107,9 +116,9 @@ async def _failed_at_once(stream_id: str) -> Failure | None:
     return None
 
 
-async def _whole(request: HttpRequest, live: LiveStream, face: ChunkFace) -> HttpResponseBase:
-    answer = Answer(stream_id=live.id)
-    stream = EventStream(streams().journal, live.id, live=live, idle=0)
+async def _whole(request: HttpRequest, started: Started, face: ChunkFace) -> HttpResponseBase:
+    answer = Answer(stream_id=started.stream_id)
+    stream = EventStream(streams().journal, started.stream_id, live=started.live, idle=0)
     try:
         stream.start(loop_for(wsgi=not hasattr(request, "scope")))
         async for event in stream:
@@ -117,10 +126,6 @@ async def _whole(request: HttpRequest, live: LiveStream, face: ChunkFace) -> Htt
     finally:
         stream.close()
     if answer.failure is not None:
-        return failure_response(answer.failure, live.id)
+        return failure_response(answer.failure, started.stream_id)
     body = completion_body(face, answer, answer.finish or Finish())
-    return json_response(body, headers={"X-Stream-Id": live.id})
-
-
-def _only(request: HttpRequest, methods: str) -> HttpResponseBase:
-    return error_response(f"{request.method} is not answered here; use {methods}", 405, headers={"Allow": methods})
+    return json_response(body, headers={"X-Stream-Id": started.stream_id})
