@@ -17,7 +17,7 @@ from tests.client.cutting import Cut, CuttingProxy, after_bytes
 from tests.client.history import long_answer
 from tests.corpus import CASES, needs_corpus, rows
 from tests.live import ROOT, LiveServer
-from tests.web.node import BUILD, missing
+from tests.web.node import BUILD, WEB, missing
 from tests.web.playing import ask, closed, ended, playground, stored
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -258,3 +258,35 @@ async def dangers(page: Page) -> list[str]:
     """What a hostile answer has done to the page."""
     found: list[str] = await page.evaluate(DANGERS)
     return found
+
+
+async def faults(page: Page) -> list[str]:
+    """What axe finds that is serious: rule and element."""
+    source = WEB / "node_modules" / "axe-core" / "axe.min.js"
+    if not source.exists():
+        missing("axe-core", BUILD)
+    await page.evaluate(source.read_text("utf-8"))
+    found: list[dict[str, Any]] = await page.evaluate("axe.run().then(({ violations }) => violations)")
+    serious = [each for each in found if each["impact"] in ("serious", "critical")]
+    return [f"{each['id']}: {node['html'][:120]}" for each in serious for node in each["nodes"]]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])
+async def test_axe_finds_nothing_serious(
+    server: LiveServer, browser: Browser, upstream: ScriptedUpstream, theme: Any, locale: str
+) -> None:
+    model = stored(server, upstream, "a")
+    page = await playground(browser, server.url, [model, "local-plain"], color_scheme=theme, locale=locale)
+    assert await faults(page) == []
+    await page.locator("main section:nth-of-type(2) header button, main section:nth-of-type(2) button").first.click()
+    await ask(page, "hi")
+    await ended(page)
+    await page.locator("article button[aria-expanded]").click()
+    assert await faults(page) == []
+    await page.locator("form button").first.click()
+    await page.get_by_role("dialog").wait_for()
+    assert await faults(page) == []
+    await page.get_by_role("dialog").evaluate("(place) => place.append(document.createElement('button'))")
+    assert len(await faults(page)) == 1  # so it would have been found
+    await page.context.close()
