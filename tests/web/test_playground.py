@@ -290,3 +290,49 @@ async def test_axe_finds_nothing_serious(
     await page.get_by_role("dialog").evaluate("(place) => place.append(document.createElement('button'))")
     assert len(await faults(page)) == 1  # so it would have been found
     await page.context.close()
+
+
+async def test_an_edited_question_is_asked_again_in_every_pane(
+    server: LiveServer, browser: Browser, upstream: ScriptedUpstream
+) -> None:
+    model = stored(server, upstream, "a")
+    page = await playground(browser, server.url, [model, model])
+    await ask(page, "one")
+    await expect(page.locator("article dl")).to_have_count(2)
+    await page.get_by_role("button", name="Edit the question").first.click()
+    await page.get_by_role("textbox", name="Edit the question").fill("two")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("article p", has_text="two")).to_have_count(2)
+    await expect(page.locator("article dl")).to_have_count(2)
+    asked = [[each["content"] for each in json.loads(request.body)["messages"]] for request in upstream.requests]
+    assert asked == [["one"], ["one"], ["two"], ["two"]]
+    await closed(page)
+
+
+CITED = {
+    "choices": [
+        {
+            "index": 0,
+            "delta": {
+                "content": "Water.",
+                "annotations": [
+                    {"type": "url_citation", "url_citation": {"url": "https://rivers.example/a", "title": "Rivers"}},
+                    {"type": "url_citation", "url_citation": {"url": "javascript:window.__x=1", "title": "Trap"}},
+                ],
+            },
+        }
+    ]
+}
+END = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+
+
+@pytest.mark.parametrize("upstream", [[Send(response(sse(CITED, END, "[DONE]")))]], indirect=True)
+async def test_sources_are_shown_and_only_web_addresses_linked(
+    server: LiveServer, browser: Browser, upstream: ScriptedUpstream
+) -> None:
+    page = await playground(browser, server.url, [stored(server, upstream, "a")])
+    await ask(page, "hi")
+    sources = page.get_by_role("list", name="Sources")
+    await expect(sources.get_by_role("link")).to_have_attribute("href", "https://rivers.example/a")
+    assert await dangers(page) == []
+    await closed(page)

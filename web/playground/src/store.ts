@@ -60,6 +60,12 @@ export class Store {
     if (pane && last && !isRunning(last)) this.#start(pane, newTurn(prompt ?? last.prompt), pane.turns.slice(0, -1));
   }
 
+  /** The last question in other words, in every pane that was asked it. */
+  edit(before: string, prompt: string): void {
+    if (!prompt.trim()) return;
+    for (const { id, turns } of this.#state.panes) if (turns.at(-1)?.prompt === before) this.retry(id, prompt);
+  }
+
   stop(paneId?: string): void {
     const panes = this.#state.panes.filter(({ id }) => !paneId || id === paneId);
     for (const turn of panes.flatMap((pane) => pane.turns.filter(isRunning))) {
