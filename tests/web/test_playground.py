@@ -180,6 +180,10 @@ async def test_every_code_of_the_closed_list_has_a_title() -> None:
     assert all(re.fullmatch(r'"[^"]+", "[^"]+"', words) for words in titled.values())
 
 
+LISTED = response(b'{"data": [{"id": "x"}, {"id": "y"}]}', content_type="application/json")
+
+
+@pytest.mark.parametrize("upstream", [[Send(LISTED)]], indirect=True)
 async def test_a_model_is_added_in_the_page(server: LiveServer, browser: Browser, upstream: ScriptedUpstream) -> None:
     page = await playground(browser, server.url, [stored(server, upstream, "a")])
     await page.get_by_role("button", name="Add a model").click()
@@ -190,13 +194,32 @@ async def test_a_model_is_added_in_the_page(server: LiveServer, browser: Browser
     await expect(dialog.get_by_role("alert")).to_contain_text("endpoint")
     await dialog.get_by_label("Address").fill(f"{upstream.url}/v1")
     await dialog.get_by_label("API key").fill("sk-canary-0123456789")
+    await dialog.get_by_role("button", name="List its models").click()
+    await expect(dialog.get_by_role("status")).to_contain_text("2 models")
+    assert await dialog.locator("datalist option").evaluate_all("(each) => each.map(({ value }) => value)") == [
+        "x",
+        "y",
+    ]
     await dialog.get_by_role("button", name="Add", exact=True).click()
-    await expect(page.locator("main select")).to_have_value(re.compile("."))
-    await ask(page, "hi")
-    await ended(page)
+    await expect(page.locator("main select option:checked")).to_have_text("added-here")
     assert upstream.requests[0].headers["authorization"] == "Bearer sk-canary-0123456789"
     assert "sk-canary" not in await page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
     await closed(page)
+
+
+@pytest.mark.parametrize("upstream", [[Send(LISTED)]], indirect=True)
+async def test_what_runs_on_this_machine_is_offered(
+    data_dir: Path, browser: Browser, upstream: ScriptedUpstream, tmp_path: Path
+) -> None:
+    rows_file = tmp_path / "providers.toml"
+    rows_file.write_text(f'[[providers]]\nname = "here"\ntitle = "Here"\nendpoint = "{upstream.url}/v1"\n')
+    with LiveServer.uvicorn(data_dir, HEADRACE_PROVIDERS_FILE=str(rows_file)) as live:
+        page = await playground(browser, live.url, ["local-plain"])
+        await page.get_by_role("button", name="x Here").click()
+        await expect(page.locator("main select option:checked")).to_have_text("x")
+        await expect(page.get_by_role("button", name="y Here")).to_be_visible()
+        await expect(page.get_by_role("button", name="x Here")).to_have_count(0)
+        await closed(page)
 
 
 @pytest.mark.parametrize("width", [360, 768, 1920])
