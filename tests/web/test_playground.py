@@ -20,7 +20,7 @@ from tests.live import ROOT, LiveServer
 from tests.web.node import BUILD, WEB, missing
 from tests.web.playing import ask, closed, ended, playground, stored
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]  # a browser on a busy machine
 BUILT = ROOT / "src" / "headrace" / "static" / "headrace" / "app" / "index.html"
 HALF: list[Any] = [
     Send(stream_head() + chunk(sse({"choices": [{"index": 0, "delta": {"content": "Half an answer"}}]}))),

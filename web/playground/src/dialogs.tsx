@@ -16,8 +16,9 @@ function Modal({ open, onClose, title, children }: Opened & { title: string; chi
   const words = useWords();
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
-    if (open) dialog.current?.showModal();
-    else dialog.current?.close();
+    if (!open) return dialog.current?.close();
+    dialog.current?.showModal();
+    dialog.current?.querySelector<HTMLElement>("input, textarea")?.focus();
   }, [open]);
   return (
     <dialog ref={dialog} className="dialog" aria-label={title} onClose={onClose} onClick={({ target }) => target === dialog.current && onClose()}>
@@ -89,7 +90,7 @@ export function AddModel({ open, onClose, paneId }: Opened & { paneId: string | 
               {providers.filter(({ providerId }) => providerId !== LOCAL).map(({ providerId, title }) => <option key={providerId} value={providerId}>{title || providerId}</option>)}
             </select>
           </Field>
-          <Field label={words.modelName}><input className="field" name="modelId" list="names" required autoFocus autoComplete="off" spellCheck={false} /></Field>
+          <Field label={words.modelName}><input className="field" name="modelId" list="names" required autoComplete="off" spellCheck={false} /></Field>
         </div>
         <datalist id="names">{names?.map((name) => <option key={name} value={name} />)}</datalist>
         <Field label={words.address} {...(provider?.endpoint ? { hint: words.addressHint } : {})}>
