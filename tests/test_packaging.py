@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.web.node import node_folder
+
 ROOT = Path(__file__).parents[1]
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 PINNED = re.compile(r"^([a-z0-9][a-z0-9._-]*)==([^\s;]+)", re.MULTILINE)
@@ -36,6 +38,15 @@ def test_the_wheel_has_every_file_of_the_package(wheel: zipfile.ZipFile) -> None
     assert "headrace/py.typed" in tracked
     assert "headrace/llm/migrations/0001_initial.py" in tracked
     assert "headrace/backends/reasoning.gbnf" in tracked
+
+
+def test_the_wheel_carries_what_browsers_get_built(wheel: zipfile.ZipFile) -> None:
+    node_folder()
+    static = "headrace/static/headrace"
+    index = wheel.read(f"{static}/app/index.html").decode()
+    loaded = re.findall(r'(?:src|href)="/static/headrace/(app/[^"]+)"', index)
+    assert len(loaded) >= 2
+    assert {f"{static}/{name}" for name in loaded} | {f"{static}/client.js"} <= set(wheel.namelist())
 
 
 def test_the_wheel_has_a_command_a_licence_and_nothing_else(wheel: zipfile.ZipFile) -> None:

@@ -14,7 +14,7 @@ from tests.client.cutting import Cut, CuttingProxy, at_random
 from tests.client.history import long_answer, texts
 from tests.live import LiveServer, model_at
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]  # a browser on a busy machine
 PROJECT = "/ai/projects/default"
 LONG = long_answer(60, pause=0.03)  # two seconds: a reload falls into it
 

@@ -17,10 +17,10 @@ from tests.client.cutting import Cut, CuttingProxy, after_bytes
 from tests.client.history import long_answer
 from tests.corpus import CASES, needs_corpus, rows
 from tests.live import ROOT, LiveServer
-from tests.web.node import BUILD, missing
+from tests.web.node import BUILD, WEB, missing
 from tests.web.playing import ask, closed, ended, playground, stored
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]  # a browser on a busy machine
 BUILT = ROOT / "src" / "headrace" / "static" / "headrace" / "app" / "index.html"
 HALF: list[Any] = [
     Send(stream_head() + chunk(sse({"choices": [{"index": 0, "delta": {"content": "Half an answer"}}]}))),
@@ -180,6 +180,10 @@ async def test_every_code_of_the_closed_list_has_a_title() -> None:
     assert all(re.fullmatch(r'"[^"]+", "[^"]+"', words) for words in titled.values())
 
 
+LISTED = response(b'{"data": [{"id": "x"}, {"id": "y"}]}', content_type="application/json")
+
+
+@pytest.mark.parametrize("upstream", [[Send(LISTED)]], indirect=True)
 async def test_a_model_is_added_in_the_page(server: LiveServer, browser: Browser, upstream: ScriptedUpstream) -> None:
     page = await playground(browser, server.url, [stored(server, upstream, "a")])
     await page.get_by_role("button", name="Add a model").click()
@@ -190,13 +194,32 @@ async def test_a_model_is_added_in_the_page(server: LiveServer, browser: Browser
     await expect(dialog.get_by_role("alert")).to_contain_text("endpoint")
     await dialog.get_by_label("Address").fill(f"{upstream.url}/v1")
     await dialog.get_by_label("API key").fill("sk-canary-0123456789")
+    await dialog.get_by_role("button", name="List its models").click()
+    await expect(dialog.get_by_role("status")).to_contain_text("2 models")
+    assert await dialog.locator("datalist option").evaluate_all("(each) => each.map(({ value }) => value)") == [
+        "x",
+        "y",
+    ]
     await dialog.get_by_role("button", name="Add", exact=True).click()
-    await expect(page.locator("main select")).to_have_value(re.compile("."))
-    await ask(page, "hi")
-    await ended(page)
+    await expect(page.locator("main select option:checked")).to_have_text("added-here")
     assert upstream.requests[0].headers["authorization"] == "Bearer sk-canary-0123456789"
     assert "sk-canary" not in await page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
     await closed(page)
+
+
+@pytest.mark.parametrize("upstream", [[Send(LISTED)]], indirect=True)
+async def test_what_runs_on_this_machine_is_offered(
+    data_dir: Path, browser: Browser, upstream: ScriptedUpstream, tmp_path: Path
+) -> None:
+    rows_file = tmp_path / "providers.toml"
+    rows_file.write_text(f'[[providers]]\nname = "here"\ntitle = "Here"\nendpoint = "{upstream.url}/v1"\n')
+    with LiveServer.uvicorn(data_dir, HEADRACE_PROVIDERS_FILE=str(rows_file)) as live:
+        page = await playground(browser, live.url, ["local-plain"])
+        await page.get_by_role("button", name="x Here").click()
+        await expect(page.locator("main select option:checked")).to_have_text("x")
+        await expect(page.get_by_role("button", name="y Here")).to_be_visible()
+        await expect(page.get_by_role("button", name="x Here")).to_have_count(0)
+        await closed(page)
 
 
 @pytest.mark.parametrize("width", [360, 768, 1920])
@@ -258,3 +281,81 @@ async def dangers(page: Page) -> list[str]:
     """What a hostile answer has done to the page."""
     found: list[str] = await page.evaluate(DANGERS)
     return found
+
+
+async def faults(page: Page) -> list[str]:
+    """What axe finds that is serious: rule and element."""
+    source = WEB / "node_modules" / "axe-core" / "axe.min.js"
+    if not source.exists():
+        missing("axe-core", BUILD)
+    await page.evaluate(source.read_text("utf-8"))
+    found: list[dict[str, Any]] = await page.evaluate("axe.run().then(({ violations }) => violations)")
+    serious = [each for each in found if each["impact"] in ("serious", "critical")]
+    return [f"{each['id']}: {node['html'][:120]}" for each in serious for node in each["nodes"]]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])
+async def test_axe_finds_nothing_serious(
+    server: LiveServer, browser: Browser, upstream: ScriptedUpstream, theme: Any, locale: str
+) -> None:
+    model = stored(server, upstream, "a")
+    page = await playground(browser, server.url, [model, "local-plain"], color_scheme=theme, locale=locale)
+    assert await faults(page) == []
+    await page.locator("main section:nth-of-type(2) header button, main section:nth-of-type(2) button").first.click()
+    await ask(page, "hi")
+    await ended(page)
+    await page.locator("article button[aria-expanded]").click()
+    assert await faults(page) == []
+    await page.locator("form button").first.click()
+    await page.get_by_role("dialog").wait_for()
+    assert await faults(page) == []
+    await page.get_by_role("dialog").evaluate("(place) => place.append(document.createElement('button'))")
+    assert len(await faults(page)) == 1  # so it would have been found
+    await page.context.close()
+
+
+async def test_an_edited_question_is_asked_again_in_every_pane(
+    server: LiveServer, browser: Browser, upstream: ScriptedUpstream
+) -> None:
+    model = stored(server, upstream, "a")
+    page = await playground(browser, server.url, [model, model])
+    await ask(page, "one")
+    await expect(page.locator("article dl")).to_have_count(2)
+    await page.get_by_role("button", name="Edit the question").first.click()
+    await page.get_by_role("textbox", name="Edit the question").fill("two")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("article p", has_text="two")).to_have_count(2)
+    await expect(page.locator("article dl")).to_have_count(2)
+    asked = [[each["content"] for each in json.loads(request.body)["messages"]] for request in upstream.requests]
+    assert asked == [["one"], ["one"], ["two"], ["two"]]
+    await closed(page)
+
+
+CITED = {
+    "choices": [
+        {
+            "index": 0,
+            "delta": {
+                "content": "Water.",
+                "annotations": [
+                    {"type": "url_citation", "url_citation": {"url": "https://rivers.example/a", "title": "Rivers"}},
+                    {"type": "url_citation", "url_citation": {"url": "javascript:window.__x=1", "title": "Trap"}},
+                ],
+            },
+        }
+    ]
+}
+END = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+
+
+@pytest.mark.parametrize("upstream", [[Send(response(sse(CITED, END, "[DONE]")))]], indirect=True)
+async def test_sources_are_shown_and_only_web_addresses_linked(
+    server: LiveServer, browser: Browser, upstream: ScriptedUpstream
+) -> None:
+    page = await playground(browser, server.url, [stored(server, upstream, "a")])
+    await ask(page, "hi")
+    sources = page.get_by_role("list", name="Sources")
+    await expect(sources.get_by_role("link")).to_have_attribute("href", "https://rivers.example/a")
+    assert await dangers(page) == []
+    await closed(page)

@@ -1,11 +1,10 @@
 import { useEffect, useRef } from "react";
 
 import { Icon } from "./Icon";
+import { isComposing } from "./keys";
 import { anyRunning } from "./state";
 import { store, useStore } from "./store";
 import { useWords } from "./words";
-
-const COMPOSING = 229; // Safari tells of the Enter that ends a composition by this code alone
 
 export function Composer({ onSettings }: { onSettings: () => void }): React.JSX.Element {
   const words = useWords();
@@ -19,7 +18,7 @@ export function Composer({ onSettings }: { onSettings: () => void }): React.JSX.
     if (ready && !running) store.ask(draft);
   };
   const onKey = (event: React.KeyboardEvent<HTMLTextAreaElement>): void => {
-    if (event.nativeEvent.isComposing || event.nativeEvent.keyCode === COMPOSING) return;
+    if (isComposing(event.nativeEvent)) return;
     if (event.key === "Enter" && !event.shiftKey) {
       event.preventDefault();
       send();

@@ -16,13 +16,13 @@ export function Header({ onOpen, onAdd }: { onOpen: (dialog: Dialog) => void; on
       <Logo />
       <h1 className="ml-1.5 mr-auto text-[1.05rem] font-semibold tracking-tight">Headrace</h1>
       {used && (
-        <button className="button button-quiet max-sm:button-square" type="button" onClick={() => store.clear()} title={words.clear}>
-          <Icon name="add" /> <span className="max-sm:sr-only">{words.clear}</span>
+        <button className="button button-quiet max-lg:w-9 max-lg:px-0" type="button" onClick={() => store.clear()} title={words.clear}>
+          <Icon name="add" /> <span className="max-lg:sr-only">{words.clear}</span>
         </button>
       )}
       {count > 0 && count < MOST_PANES && (
-        <button className="button max-sm:button-square" type="button" onClick={() => store.addPane()} title={words.addPane}>
-          <Columns /> <span className="max-sm:sr-only">{words.addPane}</span>
+        <button className="button max-lg:w-9 max-lg:px-0" type="button" onClick={() => store.addPane()} title={words.addPane}>
+          <Columns /> <span className="max-lg:sr-only">{words.addPane}</span>
         </button>
       )}
       <button className="button max-md:hidden" type="button" onClick={onAdd}>{words.add}</button>

@@ -6,6 +6,7 @@ const PATHS = {
   copy: "M9 9h10v10H9zM5 15V5h10",
   done: "M5 12l5 5L20 7",
   down: "M12 5v14M6 13l6 6 6-6",
+  edit: "M4 20h4L19 9l-4-4L4 16zM13.5 6.5l4 4",
   fold: "M9 6l6 6-6 6",
   help: "M9.5 9a2.5 2.5 0 1 1 3.5 2.3c-.8.4-1 .9-1 1.7M12 17h.01",
   model: "M6 9l6 6 6-6",

@@ -1,9 +1,10 @@
 /** A model's text as Markdown. It shows, and never runs or loads: raw HTML stays text, pictures stay links. */
 
 import { cjk } from "@streamdown/cjk";
-import { memo, useEffect, useState } from "react";
+import { memo, useEffect, useRef, useState } from "react";
 import { Streamdown, defaultRehypePlugins, type Components, type PluginConfig } from "streamdown";
 
+import { seal } from "./segments";
 import { useLanguage } from "./words";
 
 const HARDENED = Object.entries(defaultRehypePlugins)
@@ -17,21 +18,27 @@ const HAS_CODE = /```|~~~/;
 const HAS_MATHS = /\$\$|\\\(|\\\[/;
 const CHINESE = { copyCode: "复制代码", copied: "已复制", copyTable: "复制表格", openLink: "打开链接", copyLink: "复制链接", openExternalLink: "打开外部链接？", externalLinkWarning: "即将访问外部网站。", close: "关闭" };
 
+const loaded: PluginConfig = { cjk };
+
 /** What makes code coloured and maths set is large, and fetched when there is some. */
 function usePlugins(text: string): PluginConfig {
-  const [plugins, setPlugins] = useState<PluginConfig>({ cjk });
-  const wantsCode = HAS_CODE.test(text);
-  const wantsMaths = HAS_MATHS.test(text);
+  const [plugins, setPlugins] = useState<PluginConfig>(() => ({ ...loaded }));
+  const wantsCode = HAS_CODE.test(text) && !plugins.code;
+  const wantsMaths = HAS_MATHS.test(text) && !plugins.math;
   useEffect(() => {
-    if (wantsCode) void import("./highlight").then(({ code }) => setPlugins((before) => ({ ...before, code })));
-  }, [wantsCode]);
-  useEffect(() => {
-    if (wantsMaths) void import("./maths").then(({ math }) => setPlugins((before) => ({ ...before, math })));
-  }, [wantsMaths]);
+    const take = (found: PluginConfig): void => setPlugins({ ...Object.assign(loaded, found) });
+    if (wantsCode) void import("./highlight").then(({ code }) => take({ code }));
+    if (wantsMaths) void import("./maths").then(({ math }) => take({ math }));
+  }, [wantsCode, wantsMaths]);
   return plugins;
 }
 
-export const Markdown = memo(function Markdown({ text, streaming }: { text: string; streaming: boolean }) {
+interface Shown {
+  text: string;
+  streaming: boolean;
+}
+
+const Piece = memo(function Piece({ text, streaming }: Shown) {
   const plugins = usePlugins(text);
   const language = useLanguage();
   return (
@@ -41,3 +48,28 @@ export const Markdown = memo(function Markdown({ text, streaming }: { text: stri
     </Streamdown>
   );
 });
+
+/** A long text is set piece by piece, one a frame, and only its end again as it grows. */
+export function Markdown({ text, streaming }: Shown): React.JSX.Element {
+  const sealed = useRef<readonly string[]>([]);
+  const pieces = (sealed.current = seal(sealed.current, text));
+  const shown = useGradually(pieces.length);
+  const rest = text.slice(pieces.reduce((length, piece) => length + piece.length, 0));
+  return (
+    <>
+      {pieces.slice(0, shown).map((piece, at) => <Piece key={at} text={piece} streaming={false} />)}
+      {shown === pieces.length && <Piece key={shown} text={rest} streaming={streaming} />}
+    </>
+  );
+}
+
+function useGradually(count: number): number {
+  const [shown, setShown] = useState(Math.min(count, 1));
+  const next = Math.min(shown, count);
+  useEffect(() => {
+    if (next >= count) return undefined;
+    const frame = requestAnimationFrame(() => setShown(next + 1));
+    return () => cancelAnimationFrame(frame);
+  }, [next, count]);
+  return next;
+}

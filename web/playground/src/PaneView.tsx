@@ -22,7 +22,7 @@ export function PaneView({ pane, place, count, onAdd }: Shown): React.JSX.Elemen
   const running = pane.turns.some(isRunning);
   const { box, atEnd, toEnd, onScroll } = useFollowing(pane);
   return (
-    <section className="relative flex min-h-0 min-w-0 snap-center flex-col overflow-hidden rounded-2xl border border-line bg-card shadow-sm" aria-label={`${words.model} ${place}`}>
+    <section className="relative flex min-h-0 min-w-0 snap-center flex-col overflow-hidden md:max-xl:[&:nth-child(3):last-child]:col-span-2 rounded-2xl border border-line bg-card shadow-sm" aria-label={`${words.model} ${place}`}>
       <div className="flex items-center gap-1 border-b border-line py-1.5 pl-2 pr-1.5">
         <Picker pane={pane} onAdd={onAdd} />
         {count > 1 && <span className="mr-1 text-xs text-quiet tabular-nums md:hidden">{place}/{count}</span>}
@@ -98,6 +98,28 @@ function Empty({ pane, first }: { pane: Pane; first: boolean }): React.JSX.Eleme
           </li>
         ))}
       </ul>}
+      {first && <Found paneId={pane.id} />}
+    </div>
+  );
+}
+
+/** Models that run on this machine, one click away. */
+function Found({ paneId }: { paneId: string }): React.JSX.Element | null {
+  const words = useWords();
+  const found = useStore((state) => state.found);
+  if (!found.length) return null;
+  return (
+    <div className="text-sm">
+      <p className="mb-1.5 text-quiet">{words.found}</p>
+      <ul className="flex flex-wrap justify-center gap-2">
+        {found.map((each) => (
+          <li key={`${each.provider.providerId} ${each.modelId}`}>
+            <button className="button h-8 rounded-full" type="button" onClick={() => void store.adopt(each, paneId)}>
+              <Icon name="add" size={13} /> {each.modelId} <span className="font-normal text-quiet">{each.provider.title}</span>
+            </button>
+          </li>
+        ))}
+      </ul>
     </div>
   );
 }

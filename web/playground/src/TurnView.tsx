@@ -3,7 +3,9 @@ import { memo, useEffect, useState } from "react";
 import { Icon } from "./Icon";
 import { Markdown } from "./Markdown";
 import { problemTitle } from "./problems";
+import { isComposing } from "./keys";
 import { isRunning, type Turn } from "./state";
+import { store } from "./store";
 import { seconds, useLanguage, useWords } from "./words";
 
 export const TurnView = memo(
@@ -14,7 +16,7 @@ export const TurnView = memo(
     const silent = running && !answer.content && !answer.reasoning && !answer.toolCalls.length;
     return (
       <article className="mb-6 last:mb-0">
-        <p className="mb-3 ml-auto w-fit max-w-[90%] whitespace-pre-wrap break-words rounded-2xl rounded-br-md bg-tint px-3.5 py-2">{turn.prompt}</p>
+        <Question turn={turn} editable={!running && onRetry !== undefined} />
         <Thinking turn={turn} />
         <div aria-label={words.answer} aria-busy={running}>
           {answer.content && <Markdown text={answer.content} streaming={running} />}
@@ -22,6 +24,7 @@ export const TurnView = memo(
         {answer.toolCalls.map((call, at) => (
           <pre key={at} className="my-2 overflow-x-auto rounded-lg bg-soft p-3 text-xs">{words.tools}: {call.name}({call.arguments})</pre>
         ))}
+        <Sources turn={turn} />
         {silent && turn.phase !== "reconnecting" && <Waiting since={turn.asked} />}
         {turn.phase === "reconnecting" && <p className="mt-2 flex items-center gap-2 text-sm text-quiet" role="status"><Dot /> {words.reconnecting}</p>}
         <Failed turn={turn} />
@@ -32,6 +35,70 @@ export const TurnView = memo(
   },
   (before, after) => before.turn === after.turn && !before.onRetry === !after.onRetry,
 );
+
+function Question({ turn, editable }: { turn: Turn; editable: boolean }): React.JSX.Element {
+  const words = useWords();
+  const [editing, setEditing] = useState(false);
+  const send = (text: string): void => {
+    setEditing(false);
+    store.edit(turn.prompt, text);
+  };
+  if (editing && editable) return <Edited turn={turn} onSend={send} onCancel={() => setEditing(false)} />;
+  return (
+    <div className="group mb-3 flex items-center justify-end gap-1">
+      {editable && (
+        <button className="button button-quiet button-square h-8 w-8 opacity-0 transition-opacity focus-visible:opacity-100 group-hover:opacity-100 max-md:opacity-60" type="button"
+          aria-label={words.edit} title={words.edit} onClick={() => setEditing(true)}>
+          <Icon name="edit" size={14} />
+        </button>
+      )}
+      <p className="max-w-[90%] whitespace-pre-wrap break-words rounded-2xl rounded-br-md bg-tint px-3.5 py-2">{turn.prompt}</p>
+    </div>
+  );
+}
+
+interface Editing {
+  turn: Turn;
+  onSend: (text: string) => void;
+  onCancel: () => void;
+}
+
+function Edited({ turn, onSend, onCancel }: Editing): React.JSX.Element {
+  const words = useWords();
+  const [text, setText] = useState(turn.prompt);
+  const onKey = (event: React.KeyboardEvent): void => {
+    if (isComposing(event.nativeEvent)) return;
+    if (event.key === "Escape") onCancel();
+    else if (event.key !== "Enter" || event.shiftKey) return;
+    else onSend(text);
+    event.preventDefault();
+  };
+  return (
+    <form className="mb-3 ml-auto max-w-[90%]" onSubmit={(event) => { event.preventDefault(); onSend(text); }}>
+      <textarea className="field field-sizing-content" aria-label={words.edit} autoFocus value={text} onChange={({ target }) => setText(target.value)} onKeyDown={onKey} />
+      <div className="mt-1 flex justify-end gap-1">
+        <button className="button button-quiet h-8" type="button" onClick={onCancel}>{words.cancel}</button>
+        <button className="button button-main h-8" type="submit" disabled={!text.trim()}>{words.send}</button>
+      </div>
+    </form>
+  );
+}
+
+/** What the answer rests on. An address that is not the web's is named and not linked. */
+function Sources({ turn }: { turn: Turn }): React.JSX.Element | null {
+  const words = useWords();
+  const sources = turn.answer.citations ?? [];
+  if (!sources.length) return null;
+  return (
+    <ol className="mt-3 space-y-0.5 border-l-2 border-line pl-3 text-xs text-quiet" aria-label={words.sources}>
+      {sources.map(({ url, title, quote }, at) => (
+        <li key={at} title={quote} className="truncate">
+          {at + 1}. {url && /^https?:\/\//i.test(url) ? <a className="text-accent underline" href={url} target="_blank" rel="noopener noreferrer nofollow">{title || url}</a> : title || url}
+        </li>
+      ))}
+    </ol>
+  );
+}
 
 /** Open while it thinks; folds when the answer begins; then as its reader wants it. */
 function Thinking({ turn }: { turn: Turn }): React.JSX.Element | null {
@@ -124,6 +191,7 @@ function Figures({ turn }: { turn: Turn }): React.JSX.Element {
     if (usage.reasoningTokens) shown.push([words.thoughtTokens, about + usage.reasoningTokens]);
   }
   if (cost !== undefined) shown.push([words.cost, `$${cost.toPrecision(2)}`]);
+  if (finish.answeredBy) shown.push([words.answeredBy, `${finish.answeredBy.provider} ${finish.answeredBy.model}`]);
   if (attempts > 1) shown.push([words.attempts, String(attempts)]);
   return (
     <dl className="flex flex-wrap items-center gap-x-3 gap-y-0.5 text-xs text-quiet tabular-nums">

@@ -19,7 +19,23 @@ export interface NewModel {
   apiKey: string;
 }
 
+export interface Provider {
+  providerId: string;
+  title: string;
+  /** Empty: the caller has to give one. */
+  endpoint: string;
+  abilities: { models: boolean };
+}
+
+/** A model that runs on this machine and is not stored yet. */
+export interface FoundModel {
+  provider: Provider;
+  modelId: string;
+}
+
 export const LOCAL = "local";
+const ON_THIS_MACHINE = /^http:\/\/(127\.0\.0\.1|localhost)[:/]/;
+const MOST_FOUND = 3; // of one server: an offer, not a list
 
 async function ask<T>(path: string, init: RequestInit = {}): Promise<T> {
   const response = await fetch(`/api${path}`, { ...init, headers: { "Content-Type": "application/json" } });
@@ -47,4 +63,31 @@ export function addModel(project: string, model: NewModel): Promise<ModelConfig>
 
 export function removeModel(project: string, configId: string): Promise<unknown> {
   return ask(`/projects/${encodeURIComponent(project)}/models/${encodeURIComponent(configId)}/`, { method: "DELETE" });
+}
+
+export async function listProviders(): Promise<Provider[]> {
+  return (await ask<{ providers: Provider[] }>("/providers/")).providers;
+}
+
+/** The names of a provider's models: its address and key are right if this answers. */
+export async function listProviderModels(providerId: string, endpoint = "", apiKey = ""): Promise<string[]> {
+  const path = `/providers/${encodeURIComponent(providerId)}/models/`;
+  const { models } = await ask<{ models: { id: string }[] }>(path, { method: "POST", body: JSON.stringify({ endpoint, apiKey }) });
+  return models.map(({ id }) => id);
+}
+
+/** What the model servers of this machine have. One that does not run is no error. */
+export async function findModels(providers: readonly Provider[]): Promise<FoundModel[]> {
+  const taken = new Set([location.port]); // several dialects at one address are one server, and one is ourselves
+  const here = providers.filter(({ endpoint, abilities }) => {
+    if (!abilities.models || !ON_THIS_MACHINE.test(endpoint)) return false;
+    const { port } = new URL(endpoint);
+    return !taken.has(port) && taken.add(port);
+  });
+  const found = here.map(async (provider) => {
+    const names = await listProviderModels(provider.providerId).catch(() => []);
+    const chatting = names.filter((name) => !name.toLowerCase().includes("embed"));
+    return chatting.slice(0, MOST_FOUND).map((modelId) => ({ provider, modelId }));
+  });
+  return (await Promise.all(found)).flat();
 }

@@ -1,6 +1,7 @@
 import { HeadraceError } from "@headrace/client";
 import { useEffect, useRef, useState, type ReactNode } from "react";
 
+import { LOCAL, listProviderModels, type NewModel } from "./api";
 import { Icon } from "./Icon";
 import type { Parameters } from "./state";
 import { store, useStore } from "./store";
@@ -15,8 +16,9 @@ function Modal({ open, onClose, title, children }: Opened & { title: string; chi
   const words = useWords();
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
-    if (open) dialog.current?.showModal();
-    else dialog.current?.close();
+    if (!open) return dialog.current?.close();
+    dialog.current?.showModal();
+    dialog.current?.querySelector<HTMLElement>("input, textarea")?.focus();
   }, [open]);
   return (
     <dialog ref={dialog} className="dialog" aria-label={title} onClose={onClose} onClick={({ target }) => target === dialog.current && onClose()}>
@@ -38,43 +40,67 @@ function Field({ label, hint, children }: { label: string; hint?: string; childr
   );
 }
 
-const PROVIDERS: [string, string][] = [
-  ["openai", "OpenAI / compatible"], ["anthropic", "Anthropic"], ["gemini", "Gemini"], ["deepseek", "DeepSeek"], ["ollama", "Ollama"],
-  ["openrouter", "OpenRouter"], ["siliconflow", "SiliconFlow 硅基流动"], ["zhipu", "智谱 GLM"], ["lmstudio", "LM Studio"], ["vllm", "vLLM"],
-];
+const FIRST = "openai"; // what most addresses speak
 
+/** Three fields; listing the provider's models tries address and key, and offers names. */
 export function AddModel({ open, onClose, paneId }: Opened & { paneId: string | undefined }): React.JSX.Element {
   const words = useWords();
+  const providers = useStore((state) => state.providers);
+  const form = useRef<HTMLFormElement>(null);
+  const [chosen, setChosen] = useState(FIRST);
+  const [names, setNames] = useState<string[]>();
   const [wrong, setWrong] = useState("");
   const [busy, setBusy] = useState(false);
-  const save = async (event: React.FormEvent<HTMLFormElement>): Promise<void> => {
-    event.preventDefault();
-    const given = Object.fromEntries(new FormData(event.currentTarget)) as Record<string, string>;
-    const { providerId = "", endpoint = "", modelId = "", apiKey = "" } = given;
+  const provider = providers.find(({ providerId }) => providerId === chosen);
+  const given = (): NewModel => {
+    const fields = new FormData(form.current as HTMLFormElement);
+    const field = (name: string): string => String(fields.get(name) ?? "").trim();
+    return { providerId: chosen, endpoint: field("endpoint"), modelId: field("modelId"), apiKey: field("apiKey"), name: field("modelId") };
+  };
+  const trying = async (work: () => Promise<void>): Promise<void> => {
     setBusy(true);
+    setWrong("");
     try {
-      await store.addModel({ providerId, endpoint, modelId, apiKey, name: modelId }, paneId ?? store.state.panes.at(-1)?.id);
-      setWrong("");
-      onClose();
+      await work();
     } catch (error) {
       setWrong(error instanceof HeadraceError ? error.message : String(error));
     } finally {
       setBusy(false);
     }
   };
+  const save = (): Promise<void> => trying(async () => {
+    await store.addModel(given(), paneId ?? store.state.panes.at(-1)?.id);
+    onClose();
+  });
+  const list = (): Promise<void> => trying(async () => {
+    const { endpoint, apiKey } = given();
+    setNames(await listProviderModels(chosen, endpoint, apiKey));
+  });
+  const choose = (providerId: string): void => {
+    setChosen(providerId);
+    setNames(undefined);
+    setWrong("");
+  };
   return (
     <Modal open={open} onClose={onClose} title={words.add}>
-      <form onSubmit={(event) => void save(event)}>
+      <form ref={form} onSubmit={(event) => { event.preventDefault(); void save(); }}>
         <div className="grid gap-x-3 sm:grid-cols-2">
           <Field label={words.provider}>
-            <select className="field" name="providerId">{PROVIDERS.map(([id, name]) => <option key={id} value={id}>{name}</option>)}</select>
+            <select className="field" name="providerId" value={chosen} onChange={({ target }) => choose(target.value)}>
+              {providers.filter(({ providerId }) => providerId !== LOCAL).map(({ providerId, title }) => <option key={providerId} value={providerId}>{title || providerId}</option>)}
+            </select>
           </Field>
-          <Field label={words.modelName}><input className="field" name="modelId" required autoFocus autoComplete="off" spellCheck={false} /></Field>
+          <Field label={words.modelName}><input className="field" name="modelId" list="names" required autoComplete="off" spellCheck={false} /></Field>
         </div>
-        <Field label={words.address} hint={words.addressHint}><input className="field" name="endpoint" inputMode="url" autoComplete="off" spellCheck={false} placeholder="https://…/v1" /></Field>
+        <datalist id="names">{names?.map((name) => <option key={name} value={name} />)}</datalist>
+        <Field label={words.address} {...(provider?.endpoint ? { hint: words.addressHint } : {})}>
+          <input className="field" name="endpoint" inputMode="url" autoComplete="off" spellCheck={false} placeholder={provider?.endpoint || "https://…/v1"} />
+        </Field>
         <Field label={words.key} hint={words.keyHint}><input className="field" name="apiKey" type="password" autoComplete="off" /></Field>
-        {wrong && <p className="mb-3 rounded-lg bg-bad-soft px-3 py-2 text-sm text-bad" role="alert">{wrong}</p>}
-        <div className="mt-4 flex justify-end gap-2">
+        {wrong && <p className="mb-3 break-words rounded-lg bg-bad-soft px-3 py-2 text-sm text-bad" role="alert">{wrong}</p>}
+        {names && <p className="mb-3 text-sm text-quiet" role="status">{names.length} {words.modelsFound}</p>}
+        <div className="mt-4 flex flex-wrap justify-end gap-2">
+          {provider?.abilities.models && <button className="button button-quiet mr-auto" type="button" disabled={busy} onClick={() => void list()}>{busy ? words.testing : words.test}</button>}
           <button className="button" type="button" onClick={onClose}>{words.cancel}</button>
           <button className="button button-main" type="submit" disabled={busy}>{words.save}</button>
         </div>

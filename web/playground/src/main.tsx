@@ -7,7 +7,7 @@ import "./styles.css";
 import { applyTheme } from "./theme";
 
 applyTheme();
-void store.open();
+void store.open().then(() => store.look());
 createRoot(document.getElementById("root") as HTMLElement).render(
   <StrictMode>
     <App />

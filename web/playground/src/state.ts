@@ -2,7 +2,7 @@
 
 import { NO_ANSWER, type Answer, type ChatRequest, type Phase } from "@headrace/client";
 
-import type { ModelConfig } from "./api";
+import type { FoundModel, ModelConfig, Provider } from "./api";
 
 export interface Problem {
   code: string;
@@ -37,6 +37,8 @@ export interface Parameters {
 export interface State {
   project: string;
   models: readonly ModelConfig[] | undefined;
+  providers: readonly Provider[];
+  found: readonly FoundModel[];
   problem: Problem | undefined;
   panes: readonly Pane[];
   parameters: Parameters;

@@ -3,7 +3,7 @@
 import { Headrace, HeadraceError, NO_ANSWER, framewise, gather, type Answer, type ChatStream, type StreamEvent } from "@headrace/client";
 import { useSyncExternalStore } from "react";
 
-import { addModel, chosenProject, listModels, removeModel, type NewModel } from "./api";
+import { addModel, chosenProject, findModels, listModels, listProviders, removeModel, type FoundModel, type NewModel } from "./api";
 import {
   MOST_PANES, isRunning, keep, kept, newPane, newTurn, requestOf,
   type Pane, type Parameters, type Problem, type State, type Turn,
@@ -12,7 +12,7 @@ import {
 const KEEP_AFTER_MS = 300;
 
 export class Store {
-  #state: State = { project: "default", models: undefined, problem: undefined, ...kept() };
+  #state: State = { project: "default", models: undefined, providers: [], found: [], problem: undefined, ...kept() };
   #listeners = new Set<() => void>();
   #streams = new Map<string, ChatStream>();
   #keeping: ReturnType<typeof setTimeout> | undefined;
@@ -45,6 +45,22 @@ export class Store {
     }
   }
 
+  /** What there is to choose from besides the stored models. The page works without it. */
+  async look(): Promise<void> {
+    const providers = await listProviders().catch(() => []);
+    this.#set({ providers });
+    const stored = new Set(this.#state.models?.map(({ providerId, modelId }) => `${providerId} ${modelId}`));
+    const found = await findModels(providers);
+    this.#set({ found: found.filter(({ provider, modelId }) => !stored.has(`${provider.providerId} ${modelId}`)) });
+  }
+
+  /** Store a model that was found, and let this pane have it. */
+  async adopt(found: FoundModel, paneId: string): Promise<void> {
+    const { provider, modelId } = found;
+    this.#set({ found: this.#state.found.filter((each) => each !== found) });
+    await this.addModel({ providerId: provider.providerId, name: modelId, modelId, endpoint: "", apiKey: "" }, paneId);
+  }
+
   ask(prompt: string): void {
     if (!prompt.trim()) return;
     this.#set({ draft: "" });
@@ -58,6 +74,12 @@ export class Store {
     const pane = this.#pane(paneId);
     const last = pane?.turns.at(-1);
     if (pane && last && !isRunning(last)) this.#start(pane, newTurn(prompt ?? last.prompt), pane.turns.slice(0, -1));
+  }
+
+  /** The last question in other words, in every pane that was asked it. */
+  edit(before: string, prompt: string): void {
+    if (!prompt.trim()) return;
+    for (const { id, turns } of this.#state.panes) if (turns.at(-1)?.prompt === before) this.retry(id, prompt);
   }
 
   stop(paneId?: string): void {

@@ -12,7 +12,7 @@ function talked(...turns: Turn[]): Pane {
   return { ...newPane("c1"), turns };
 }
 
-const STATE: State = { project: "default", models: [], problem: undefined, panes: [], parameters: NO_PARAMETERS, draft: "" };
+const STATE: State = { project: "default", models: [], providers: [], found: [], problem: undefined, panes: [], parameters: NO_PARAMETERS, draft: "" };
 
 beforeEach(() => {
   localStorage.clear();
