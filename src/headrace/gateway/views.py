@@ -12,10 +12,13 @@ from contextlib import aclosing
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from headrace.common.callers import let_go, user_of
+from headrace.common.chats import Chat
 from headrace.common.conf import get_settings
 from headrace.common.database import in_database
 from headrace.common.guard import guarded
 from headrace.common.http import error_response, json_response, read_body
+from headrace.common.room import check_room
 from headrace.common.services.llm_service import Answer, gather
 from headrace.common.services.llm_streaming import create_streaming_response
 from headrace.common.streams.chat import EventStream, SSEStream
@@ -27,8 +30,7 @@ from headrace.gateway.chunks import ChunkFace, completion_body
 from headrace.gateway.errors import failure_response, openai_shaped
 from headrace.gateway.names import listed_models, model_named
 from headrace.llm.chats import start_chat
-from headrace.llm.schemas import Chat
-from headrace.projects.access import aproject_of, user_of
+from headrace.projects.access import aproject_of
 from headrace.projects.models import DEFAULT_PROJECT, Project
 from headrace.stream.events import Failure, Finish
 
@@ -41,6 +43,7 @@ async def chat_completions(request: HttpRequest) -> HttpResponseBase:
     """Answer a chat in OpenAI's form, streamed or whole (`docs/openai-api.md`)."""
     if request.method != "POST":
         return _only(request, "POST")
+    check_room(request)
     asked = read_completion(read_body(request))
     live = await _start(request, asked)
     face = ChunkFace(f"chatcmpl-{live.id}", asked.model, int(time.time()), asked.settings.include_usage)
@@ -93,6 +96,7 @@ async def _streamed(request: HttpRequest, live: LiveStream, face: ChunkFace) -> 
         stream.close()
         raise
     if failure is None:
+        await let_go(request)
         return create_streaming_response(stream, request=request)
     stream.close()
     return failure_response(failure, live.id)
