@@ -25,24 +25,39 @@ MESSAGES = [{"role": "user", "content": "Tell me about rivers."}]
 class LiveServer:
     """Started on a free loopback port; stopped by its process id. `log` is what it wrote."""
 
-    def __init__(self, *command: str, data_dir: Path, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *command: str,
+        data_dir: Path,
+        environment: dict[str, str] | None = None,
+        cwd: Path = ROOT,
+        ready: str = "/healthz",
+    ) -> None:
+        self._ready = ready
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.set_inheritable(True)
         self.port = self._listener.getsockname()[1]
         descriptor = self._listener.fileno()
+        inherited = [descriptor] if any("FD" in part for part in command) else []
+        if not inherited:  # a server that takes a port only; it was free a moment ago
+            self._listener.close()
         self._log = data_dir / f"server-{self.port}.log"
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", *(part.replace("FD", str(descriptor)) for part in command)],
-                cwd=ROOT,
+                [
+                    sys.executable,
+                    *([] if command[0].endswith(".py") else ["-m"]),
+                    *(part.replace("FD", str(descriptor)).replace("PORT", str(self.port)) for part in command),
+                ],
+                cwd=cwd,
                 env=os.environ
                 | {
-                    "PYTHONPATH": str(ROOT / "src"),
+                    "PYTHONPATH": os.pathsep.join((str(cwd), str(ROOT / "src"))),
                     "DJANGO_SETTINGS_MODULE": "headrace.config.settings",
                     "HEADRACE_DATA_DIR": str(data_dir),
                 }
                 | (environment or {}),
-                pass_fds=[descriptor],
+                pass_fds=inherited,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
@@ -66,7 +81,7 @@ class LiveServer:
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
-                if self.get("/healthz").status == 200:
+                if self.get(self._ready).status < 500:
                     return self
             except OSError:
                 pass

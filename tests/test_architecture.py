@@ -28,6 +28,7 @@ FLOORS = {
     "cli": 5,
     "commands": 5,
     "testing": 5,
+    "pytest_plugin": 5,
 }
 PURE = {
     "__future__", "abc", "base64", "binascii", "bisect", "codecs", "collections", "contextlib", "copy", "dataclasses",

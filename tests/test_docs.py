@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import fields
 from importlib import import_module
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -133,14 +137,44 @@ def test_every_name_that_the_pages_import_exists() -> None:
                 assert [each.name for each in node.names if not hasattr(module, each.name)] == []
 
 
-@pytest.mark.parametrize("text", [text for language, text in blocks(TESTING) if language == "python"])
-def test_an_example_of_the_kit_for_tests_passes(text: str) -> None:
-    made: dict[str, object] = {}
-    exec(compile(text, "docs/testing.md", "exec"), made)
-    tests = [value for name, value in made.items() if name.startswith("test_")]
-    assert tests
-    for test in tests:
-        test()  # type: ignore[operator]
+def test_the_examples_of_the_kit_for_tests_pass(tmp_path: Path) -> None:
+    """As their reader would run them: by pytest, with the plug-in, in the project of the README's conversation."""
+    for number, (language, text) in enumerate(blocks(TESTING)):
+        if language == "python":
+            marked = "import pytest\npytestmark = pytest.mark.django_db(transaction=True)\n" + text
+            (tmp_path / f"test_block_{number}.py").write_text(marked, "utf-8")
+    (tmp_path / "conftest.py").write_text("")
+    example = ROOT / "examples" / "conversation"
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join((str(example), str(ROOT / "src"))),
+        "DJANGO_SETTINGS_MODULE": "mysite.settings",
+        "DATABASE": str(tmp_path / "db.sqlite3"),
+    }
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "asyncio_mode=auto", str(tmp_path)]
+    if not any(point.name == "headrace" for point in entry_points(group="pytest11")):
+        command[3:3] = ["-p", "headrace.pytest_plugin"]  # installed before the plug-in was there
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    shown = sum(len(re.findall(r"def test_", text)) for language, text in blocks(TESTING) if language == "python")
+    assert f"{shown} passed" in done.stdout
+
+
+def test_the_conversation_of_the_readme_is_the_example_that_runs() -> None:
+    (shown,) = [text for language, text in blocks(README) if language == "python" and "chat/models.py" in text]
+    assert len(shown.splitlines()) < 30
+    _, models, views = re.split(r"^# chat/\w+\.py$", shown, flags=re.MULTILINE)
+    for name, text in (("models", models), ("views", views)):
+        runs = text_of(ROOT / "examples" / "conversation" / "chat" / f"{name}.py")
+        assert [line for line in text.splitlines() if line] == [line for line in runs.splitlines() if line]
+
+
+def test_the_three_steps_are_the_examples_that_run() -> None:
+    one, two, three = (text for language, text in blocks(ROOT / "docs" / "django.md")[:6] if language == "python")
+    view = text_of(ROOT / "examples" / "one_view.py")
+    assert [line for line in one.split("\n\n\n", 1)[1].splitlines() if line not in view] == []
+    assert [line for line in two.splitlines() if line not in text_of(ROOT / "examples/include/mysite/urls.py")] == []
+    settings = text_of(ROOT / "examples" / "with_apps" / "mysite" / "settings.py")
+    assert [line for line in three.splitlines() if line.partition("  #")[0] not in settings] == []
 
 
 def test_every_setting_is_in_the_table() -> None:

@@ -10,9 +10,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from headrace.common.services.llm_service import Answer, LLMService
+    from headrace.common.chats import Chat, StreamResult
+    from headrace.common.draining import drain_on_sigterm, draining
+    from headrace.common.services.llm_service import LLMService, NoSharedJournalError
     from headrace.common.services.llm_streaming import LLMStreamingService, create_streaming_response
+    from headrace.common.signals import after_stream, before_stream
     from headrace.errors import ERROR_CODES, HeadraceError, RequestError, UpstreamError
+    from headrace.stream.answer import Answer
     from headrace.stream.events import (
         Citation,
         Failure,
@@ -29,26 +33,40 @@ __version__ = "0.1.0"
 __all__ = [
     "ERROR_CODES",
     "Answer",
+    "Chat",
     "Citation",
     "Failure",
     "Finish",
     "HeadraceError",
     "LLMService",
     "LLMStreamingService",
+    "NoSharedJournalError",
     "ReasoningDelta",
     "RequestError",
+    "StreamResult",
     "TextDelta",
     "Timing",
     "ToolCallDelta",
     "UpstreamError",
     "Usage",
+    "after_stream",
+    "before_stream",
     "create_streaming_response",
+    "drain_on_sigterm",
+    "draining",
 ]
 
 _HOMES = {
-    "Answer": "headrace.common.services.llm_service",
+    "Answer": "headrace.stream.answer",
+    "Chat": "headrace.common.chats",
+    "StreamResult": "headrace.common.chats",
+    "after_stream": "headrace.common.signals",
+    "before_stream": "headrace.common.signals",
+    "NoSharedJournalError": "headrace.common.services.llm_service",
     "LLMService": "headrace.common.services.llm_service",
     "LLMStreamingService": "headrace.common.services.llm_streaming",
+    "drain_on_sigterm": "headrace.common.draining",
+    "draining": "headrace.common.draining",
     "create_streaming_response": "headrace.common.services.llm_streaming",
     "ERROR_CODES": "headrace.errors",
     "HeadraceError": "headrace.errors",

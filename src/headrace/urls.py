@@ -1,6 +1,7 @@
 """Everything of Headrace that answers under `/api/`, for any project: `path("ai/", include("headrace.urls"))`.
 
-Every view here is behind the access guard, whatever middleware the project has.
+Every view here is behind the access guard, whatever middleware the project has. Without our apps it is the playground
+alone; with them, projects and stored configurations too.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ from pathlib import Path
 import ninja
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import include, path
+from django.urls.resolvers import RoutePattern
 
 from headrace.common.assets import asset_view
+from headrace.common.checks import CheckedPattern
 from headrace.common.guard import PAGE_POLICY, guarded_patterns
 from headrace.common.rest import RestAPI
 from headrace.llm import openapi
-from headrace.llm.api import router as models_router
-from headrace.llm.providers_api import router as providers_router
-from headrace.projects.api import router as projects_router
+from headrace.projects.finding import has_configurations, has_projects
 
 _OURS = Path(__file__).parent / "static" / "headrace"
 _NINJA = Path(ninja.__file__).parent / "static" / "ninja"
@@ -47,9 +48,16 @@ api = RestAPI(
     urls_namespace="headrace-api",
     documents=lambda: [openapi.document()],
 )
-api.add_router("", projects_router)
-api.add_router("", models_router)
-api.add_router("", providers_router)
+if has_projects():
+    from headrace.projects.api import router as projects_router
+
+    api.add_router("", projects_router)
+if has_configurations():
+    from headrace.llm.api import router as models_router
+    from headrace.llm.providers_api import router as providers_router
+
+    api.add_router("", models_router)
+    api.add_router("", providers_router)
 
 
 async def docs(request: HttpRequest) -> HttpResponse:
@@ -66,7 +74,7 @@ async def docs_with_slash(_: HttpRequest) -> HttpResponse:
 
 urlpatterns = guarded_patterns(
     [
-        path("docs", docs, name="headrace-docs"),
+        CheckedPattern(RoutePattern("docs", name="headrace-docs", is_endpoint=True), docs, name="headrace-docs"),
         path("docs/", docs_with_slash),
         path("docs/assets/<str:name>", _docs_asset, name="headrace-docs-asset"),
         path("", include("headrace.llm.urls")),

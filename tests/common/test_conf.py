@@ -67,6 +67,11 @@ def test_every_field_can_be_set_in_both_ways(tmp_path: Path) -> None:
         "DRAIN_SECONDS": "1",
         "STALL_SECONDS": "5",
         "REDIS_URL": "redis://:sesame@localhost:6379/1",
+        "WSGI_STREAMS": "3",
+        "RESOLVE_PROJECT": "site.ai.resolve_project",
+        "AUTHORIZE": "site.ai.authorize",
+        "BEFORE_STREAM": "site.ai.before_stream",
+        "AFTER_STREAM": "site.ai.after_stream",
     }
     assert sorted(texts) == sorted(NAMES)
     from_environment = load({}, {f"HEADRACE_{name}": text for name, text in texts.items()})

@@ -156,11 +156,39 @@ def test_an_allowed_origin_gets_in_with_cors_and_no_other(database: None, headra
     preflight = Client().options(path, headers=foreign | {"access-control-request-method": "POST"})
     assert preflight.status_code == 204
     assert "POST" in preflight["Access-Control-Allow-Methods"]
-    stranger = Client().options(
-        path, headers=foreign | {"origin": "https://evil.example", "access-control-request-method": "POST"}
-    )
-    assert "Access-Control-Allow-Origin" not in stranger
-    assert "Access-Control-Allow-Methods" not in stranger
+    assert preflight["Access-Control-Allow-Credentials"] == "true"
+    allowed = {name.strip().lower() for name in preflight["Access-Control-Allow-Headers"].split(",")}
+    assert {"authorization", "content-type", "idempotency-key", "last-event-id"} <= allowed
+    assert {"X-Stream-Id", "Retry-After"} <= set(response["Access-Control-Expose-Headers"].split(", "))
+    assert "Origin" in response["Vary"]
+    for origin in ("https://evil.example", "https://app.example.evil", "http://app.example", "null"):
+        ask = foreign | {"origin": origin, "access-control-request-method": "POST"}
+        stranger = Client().options(path, headers=ask)
+        check("OPTIONS", path, stranger, 403, "origin_refused")
+        assert origin in stranger.json()["error"]
+        assert "HEADRACE_ALLOWED_ORIGINS" in stranger.json()["error"]
+        assert not [name for name in stranger.headers if name.startswith("Access-Control-")]
+
+
+def test_django_cors_headers_and_ours_agree(database: None, headrace_settings: Any) -> None:
+    pytest.importorskip("corsheaders", reason="pip install django-cors-headers")
+    from corsheaders.defaults import default_headers
+
+    origin = "https://app.example"
+    headrace_settings.HEADRACE = {"ALLOWED_ORIGINS": [origin]}
+    headrace_settings.ROOT_URLCONF = INCLUDED
+    headrace_settings.MIDDLEWARE = ["corsheaders.middleware.CorsMiddleware"]
+    headrace_settings.CORS_ALLOWED_ORIGINS = [origin]
+    headrace_settings.CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "last-event-id"]
+    path, foreign = "/ai/projects/default/models/", SELF | {"origin": origin, "sec-fetch-site": "cross-site"}
+    ask = foreign | {"access-control-request-method": "POST", "access-control-request-headers": "idempotency-key"}
+    preflight = Client().options(path, headers=ask)
+    assert preflight["Access-Control-Allow-Origin"] == origin
+    assert "idempotency-key" in preflight["Access-Control-Allow-Headers"]
+    response = Client().post(path, data="{}", content_type=JSON, headers=foreign)
+    assert response.status_code == 400
+    assert response["Access-Control-Allow-Origin"] == origin
+    assert "X-Stream-Id" in response["Access-Control-Expose-Headers"]
 
 
 class TestWhereEverybodyLogsIn:

@@ -77,17 +77,25 @@ def refusal(asked: Asked, settings: Settings) -> Refusal | None:
     )
 
 
-def login_refusal(asked: Asked, settings: Settings, *, authenticated: bool) -> Refusal | None:
+def login_refusal(asked: Asked, settings: Settings, *, authenticated: bool, site: bool = False) -> Refusal | None:
     """The reason to refuse a caller whom nobody knows, or None."""
-    if authenticated or not needs_login(asked, settings):
+    if authenticated or not needs_login(asked, settings, site=site):
         return None
     return Refusal(401, "unauthenticated", "log in first: this server answers only to people it knows")
 
 
-def needs_login(asked: Asked, settings: Settings) -> bool:
-    """Whether the caller must be known. A preflight carries no credentials, and `/metrics` has a token of its own."""
+def needs_login(asked: Asked, settings: Settings, *, site: bool = False) -> bool:
+    """Whether the caller must be known. A preflight carries no credentials, and `/metrics` has a token of its own.
+
+    `site`: whether the site that we are part of wants everybody to log in.
+    """
     public = asked.path in PUBLIC_PATHS or asked.path in METRICS_PATHS or asked.method == "OPTIONS"
-    return settings.auth == "required" and not public
+    return (site or settings.auth == "required") and not public
+
+
+def preflight_refusal(asked: Asked, settings: Settings) -> Refusal | None:
+    """The reason to refuse a page that asks whether it may; None where the operator trusts it."""
+    return None if is_allowed_origin(asked, settings) else _origin_refusal(asked)
 
 
 def is_loopback_host(name: str) -> bool:
@@ -129,14 +137,7 @@ def _page_refusal(asked: Asked, settings: Settings) -> Refusal | None:
     if asked.method in SAFE_METHODS or is_allowed_origin(asked, settings):
         return None
     if asked.origin is not None and _origin(asked.origin) not in _own_origins(asked):
-        known = _origin(asked.origin)
-        remedy = (
-            f"To allow it, set HEADRACE_ALLOWED_ORIGINS={asked.origin.strip().lower()}"
-            if known
-            else ("HEADRACE_ALLOWED_ORIGINS can name the pages that may, but not this one")
-        )
-        message = f"a page from the origin {_quoted(asked.origin)} may not do this. {remedy}"
-        return Refusal(403, "origin_refused", message, "Origin")
+        return _origin_refusal(asked)
     site = asked.fetch_site.strip().lower()
     if site and site not in ("same-origin", "none"):
         origin = _quoted(asked.origin) if asked.origin is not None else "unknown"
@@ -146,6 +147,18 @@ def _page_refusal(asked: Asked, settings: Settings) -> Refusal | None:
         )
         return Refusal(403, "origin_refused", message, "Sec-Fetch-Site")
     return None
+
+
+def _origin_refusal(asked: Asked) -> Refusal:
+    origin = asked.origin or ""
+    remedy = (
+        f"To allow it, set HEADRACE_ALLOWED_ORIGINS={origin.strip().lower()}"
+        if _origin(origin)
+        else "HEADRACE_ALLOWED_ORIGINS can name the pages that may, but not this one"
+    )
+    return Refusal(
+        403, "origin_refused", f"a page from the origin {_quoted(origin)} may not do this. {remedy}", "Origin"
+    )
 
 
 def _media_refusal(asked: Asked) -> Refusal | None:

@@ -93,6 +93,16 @@ class Settings:
     """One line an entry: `key=value` pairs, or a JSON object."""
     metrics_token: str = field(default="", repr=False)
     """The bearer token of `/metrics`, needed where `auth` is `required`."""
+    wsgi_streams: int = 4
+    """Threads of one WSGI process that streams may hold; beyond it a new one is answered 503. See docs/django.md."""
+    resolve_project: Callable[..., Any] | str | None = None
+    """`(request, project_id)`: the project that a request means, in place of ours; None where there is none."""
+    authorize: Callable[..., Any] | str | None = None
+    """`(request, project, chat)`: True where this caller may; `chat` is None for reading, listing and stopping."""
+    before_stream: Callable[..., Any] | str | None = None
+    """`(chat)`: the chat as it is to be asked; it may change it, or refuse."""
+    after_stream: Callable[..., Any] | str | None = None
+    """`(result)`: what is done with each stream when it has ended."""
 
     @property
     def local(self) -> bool:
@@ -292,6 +302,15 @@ def _redis(value: object) -> str:
     return text
 
 
+def _hook(value: object) -> object:
+    """A function, or where it is to be found; it is imported when it is first needed, after the apps are."""
+    if value is None or callable(value):
+        return value
+    if isinstance(value, str) and all(part.isidentifier() for part in value.strip().split(".")) and "." in value:
+        return value.strip()
+    raise ValueError("a function, or its dotted path, such as mysite.ai.authorize")
+
+
 _READERS: dict[str, Callable[[object], object]] = {
     "AUTH": _choice("none", "required"),
     "DATA_DIR": _path,
@@ -314,6 +333,11 @@ _READERS: dict[str, Callable[[object], object]] = {
     "LOG_TEXT": _boolean,
     "LOG_FORMAT": _choice("text", "json"),
     "METRICS_TOKEN": _text,
+    "WSGI_STREAMS": _whole(1, MAX_STREAMS),
+    "RESOLVE_PROJECT": _hook,
+    "AUTHORIZE": _hook,
+    "BEFORE_STREAM": _hook,
+    "AFTER_STREAM": _hook,
 }
 _LISTS = (_list, _hosts, _origins)
 _SECRET = frozenset(each.name.upper() for each in fields(Settings) if not each.repr)

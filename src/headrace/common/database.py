@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from django.conf import settings
 from django.db import connections
 
 T = TypeVar("T")
@@ -29,10 +30,13 @@ _pool = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="headrace-dat
 
 async def in_database(call: Callable[[], T]) -> T:
     """What `call` returns, run where it may use the ORM. Nothing lazy may leave it: query sets must be read inside."""
-    return await asyncio.get_running_loop().run_in_executor(_pool, _with_connection, call)
+    return await asyncio.get_running_loop().run_in_executor(_pool, with_connection, call)
 
 
-def _with_connection(call: Callable[[], T]) -> T:
+def with_connection(call: Callable[[], T]) -> T:
+    """What `call` returns, run in this thread of a pool: its connections are kept for `CONNECTION_SECONDS`."""
+    if not settings.configured:  # a script without Django
+        return call()
     now = time.monotonic()
     if now >= getattr(_thread, "until", 0.0):
         connections.close_all()
@@ -42,4 +46,5 @@ def _with_connection(call: Callable[[], T]) -> T:
     finally:
         for connection in connections.all(initialized_only=True):
             connection.close_at = None  # Django would close it after each request; here the thread's time decides
-            connection.close_if_unusable_or_obsolete()
+            if connection.errors_occurred or not connection.autocommit:
+                connection.close_if_unusable_or_obsolete()

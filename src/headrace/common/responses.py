@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator
 from typing import Any
 
 from django.http import HttpRequest, StreamingHttpResponse
@@ -22,9 +22,18 @@ Source = AsyncIterable[bytes | str] | Iterable[bytes | str]
 class EventStreamResponse(StreamingHttpResponse):
     """`text/event-stream`, unbuffered. A source that has `close` is closed with the response, read or not."""
 
-    def __init__(self, source: Source, *, request: HttpRequest | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        source: Source,
+        *,
+        request: HttpRequest | None = None,
+        on_close: Callable[[], None] | None = None,
+        **options: Any,
+    ) -> None:
         self._asynchronous = hasattr(request, "scope") if request else asyncio._get_running_loop() is not None
         super().__init__(source, content_type="text/event-stream", **options)
+        if on_close is not None:
+            self._resource_closers.append(on_close)  # type: ignore[attr-defined]
         self.headers["Cache-Control"] = "no-cache"
         self.headers["X-Accel-Buffering"] = "no"
         if may_set_connection(request):

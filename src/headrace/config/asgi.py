@@ -12,10 +12,10 @@ from django.core.signals import request_started
 from django.db import close_old_connections, reset_queries
 
 from headrace.common.conf import get_settings
+from headrace.common.draining import serve_lifespan
 from headrace.common.guard import SECURITY_HEADERS
 from headrace.common.http import refused, too_large
 from headrace.config.handler import StreamHandler
-from headrace.config.lifespan import serve_lifespan
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "headrace.config.settings")
 

@@ -13,10 +13,13 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from headrace.backends.journal import JournalAwayError, UnknownStreamError
+from headrace.common.callers import let_go, user_of
+from headrace.common.chats import Chat
 from headrace.common.conf import get_settings
 from headrace.common.database import in_database
 from headrace.common.guard import guarded
 from headrace.common.http import json_response, read_body, wrong_method
+from headrace.common.room import check_room
 from headrace.common.services.llm_service import Answer, gather
 from headrace.common.services.llm_streaming import create_streaming_response
 from headrace.common.streams.chat import EventStream, SSEStream
@@ -27,9 +30,8 @@ from headrace.gateway.chunks import ChunkFace, completion_body
 from headrace.gateway.errors import failure_response, openai_shaped
 from headrace.gateway.names import listed_models, model_named
 from headrace.llm.idempotency import Started, key_of, start_once
-from headrace.llm.schemas import Chat
 from headrace.llm.stream_views import journal_away
-from headrace.projects.access import aproject_of, user_of
+from headrace.projects.access import aproject_of
 from headrace.projects.models import DEFAULT_PROJECT, Project
 from headrace.stream.events import Failure, Finish
 
@@ -42,6 +44,7 @@ async def chat_completions(request: HttpRequest) -> HttpResponseBase:
     """Answer a chat in OpenAI's form, streamed or whole (`docs/openai-api.md`)."""
     if request.method != "POST":
         return wrong_method(request, "POST")
+    check_room(request)
     asked = read_completion(read_body(request))
     try:
         started = await _start(request, asked)
@@ -102,6 +105,7 @@ async def _streamed(request: HttpRequest, started: Started, face: ChunkFace) -> 
         stream.close()
         raise
     if failure is None:
+        await let_go(request)
         return create_streaming_response(stream, request=request)
     stream.close()
     return failure_response(failure, stream_id)

@@ -15,7 +15,7 @@ from headrace.common.requests import LOCAL, api_key, endpoint
 from headrace.common.rest import ErrorAnswer, WireSchema
 from headrace.errors import RequestError
 from headrace.llm.models import ModelConfiguration
-from headrace.projects.access import project_of
+from headrace.projects.access import asked_project
 
 router = Router(tags=["models"])
 ERRORS = frozenset({400, 404})
@@ -95,7 +95,7 @@ def list_models(request: HttpRequest, project_id: str) -> ConfigurationList:
     operation_id="createModel",
 )
 def create_model(request: HttpRequest, project_id: str, model: NewConfiguration) -> Status[ConfigurationAnswer]:
-    project = project_of(getattr(request, "user", None), project_id)
+    project = asked_project(request, project_id)
     if project.configurations.count() >= MAX_CONFIGURATIONS:
         raise RequestError(f"a project keeps at most {MAX_CONFIGURATIONS} configurations", code="conflict", status=409)
     return Status(201, _written(ModelConfiguration(project=project), model.dict(by_alias=False)))
@@ -139,7 +139,7 @@ def delete_model(request: HttpRequest, project_id: str, config_id: str) -> Statu
 
 
 def _configurations(request: HttpRequest, project_id: str) -> QuerySet[ModelConfiguration]:
-    project = project_of(getattr(request, "user", None), project_id)
+    project = asked_project(request, project_id)
     return ModelConfiguration.objects.filter(project=project)
 
 

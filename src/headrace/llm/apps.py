@@ -1,6 +1,7 @@
 """The app of model configurations and the playground. Label and tables begin with `headrace_`."""
 
 from django.apps import AppConfig
+from django.core.checks import register
 
 
 class LLMConfig(AppConfig):
@@ -11,6 +12,8 @@ class LLMConfig(AppConfig):
 
     def ready(self) -> None:
         """Read the operator's file of providers now: what is wrong with it stops the start."""
+        from headrace.common.checks import check_site
         from headrace.common.registry import custom_rows
 
         custom_rows()
+        register(check_site)  # once, however many of our apps ask for it

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 from headrace.backends.egress import EgressPolicy
+from headrace.common.chats import Chat
 from headrace.common.conf import get_settings
 from headrace.common.database import in_database
-from headrace.common.requests import InlineModel, LocalModel, ModelRef, StoredModel
+from headrace.common.endings import ending_of
+from headrace.common.hooks import Hooks, abefore, site_hooks
+from headrace.common.owners import project_key
+from headrace.common.requests import InlineModel, LocalModel, StoredModel
 from headrace.common.streams.adjustments import AdjustmentMemory
 from headrace.common.streams.asked import question_text, text_size
 from headrace.common.streams.build import source_for
@@ -17,17 +22,20 @@ from headrace.common.streams.live import LiveStream, StreamOptions
 from headrace.common.streams.runtime import streams
 from headrace.common.streams.sources import HTTPSource, Source
 from headrace.errors import RequestError, UpstreamError
-from headrace.llm.models import stored_models
-from headrace.llm.schemas import Chat
-from headrace.projects.models import Project
+from headrace.projects.finding import is_ours
 
 
-async def start_chat(chat: Chat, project: Project, *, caller: str = "") -> LiveStream:
-    """The stream of this chat, not yet asking. RequestError for what can be known to be wrong beforehand."""
-    return streams().create(*await prepared_chat(chat, project, caller=caller))
+async def start_chat(chat: Chat, project: Any, *, caller: str = "", hooks: Hooks | None = None) -> LiveStream:
+    """The stream of this chat, not yet asking. RequestError for what can be known to be wrong beforehand.
+
+    `project` is ours or the site's own; `hooks` stand in for the settings' ones.
+    """
+    return streams().create(*await prepared_chat(chat, project, caller=caller, hooks=hooks))
 
 
-async def prepared_chat(chat: Chat, project: Project, *, caller: str = "") -> tuple[Source, StreamOptions]:
+async def prepared_chat(
+    chat: Chat, project: Any, *, caller: str = "", hooks: Hooks | None = None
+) -> tuple[Source, StreamOptions]:
     """What `Streams.create` makes this chat's stream of. Raises like `start_chat`."""
     settings, registry = get_settings(), streams()
     if registry.draining:
@@ -35,28 +43,36 @@ async def prepared_chat(chat: Chat, project: Project, *, caller: str = "") -> tu
     if len(registry) >= settings.max_streams:
         message = f"this server runs {settings.max_streams} streams (HEADRACE_MAX_STREAMS); try again in a moment"
         raise RequestError(message, code="too_many_streams", status=503)
+    hooks = site_hooks() if hooks is None else hooks
+    chat = await abefore(replace(chat, project=project_key(project), caller=caller), hooks)
     source = _source(await _found(project, chat.model), chat, registry.memory)
     return source, StreamOptions(
         on_disconnect=chat.settings.on_disconnect,
         max_duration=chat.settings.max_duration,
         orphan_seconds=settings.orphan_seconds,
-        project=project.public_id,
+        project=chat.project,
         caller=caller,
         metadata=chat.settings.metadata,
         input_bytes=text_size(chat.request.messages),
         include_digest=chat.settings.include_digest,
         question=question_text(chat.request.messages) if settings.log_text else None,
+        conclude=ending_of(chat, hooks),
     )
 
 
-async def _found(project: Project, model: ModelRef) -> list[tuple[str, InlineModel | LocalModel]]:
-    if isinstance(model, StoredModel):
-        config_id = model.config_id
-        return await in_database(lambda: stored_models(project, config_id))
-    return [("", model)]
+async def _found(project: Any, model: Any) -> list[tuple[str, Any]]:
+    """The model itself, and what stands in for it. Stored configurations are kept in projects of ours only."""
+    if not isinstance(model, StoredModel):
+        return [("", model)]
+    if not is_ours(project):
+        message = "model.configId names a stored configuration, and this project has none: send the model in full"
+        raise RequestError(message, field="model.configId", code="unknown_configuration")
+    from headrace.llm.models import stored_models
+
+    return await in_database(lambda: stored_models(project, model.config_id))
 
 
-def _source(models: list[tuple[str, InlineModel | LocalModel]], chat: Chat, memory: AdjustmentMemory) -> Source:
+def _source(models: list[tuple[str, Any]], chat: Chat, memory: AdjustmentMemory) -> Source:
     """What asks the first of these models, and the others where it fails."""
     (_, first), *others = models
     source = source_for(first, chat.request, timeout=chat.settings.timeout, memory=memory)

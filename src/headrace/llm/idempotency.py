@@ -12,20 +12,22 @@ import hmac
 import re
 import time
 from dataclasses import dataclass, replace
+from typing import Any
 
 import msgspec
 from django.http import HttpRequest
 
 from headrace.backends.journal import REPLAY_SECONDS, UnknownStreamError
 from headrace.backends.known import Known
+from headrace.common.chats import Chat
 from headrace.common.encryption import derived_key
+from headrace.common.hooks import Hooks
+from headrace.common.owners import project_key
 from headrace.common.requests import InlineModel
 from headrace.common.streams.live import LiveStream
 from headrace.common.streams.runtime import new_stream_id, streams
 from headrace.errors import RequestError
 from headrace.llm.chats import prepared_chat, start_chat
-from headrace.llm.schemas import Chat
-from headrace.projects.models import Project
 
 HEADER = "Idempotency-Key"
 STARTING_SECONDS = 10.0  # between a claim and its stream lie milliseconds: after this long, its worker died there
@@ -72,21 +74,23 @@ def key_of(request: HttpRequest) -> str:
     return key or ""
 
 
-async def start_once(chat: Chat, project: Project, *, caller: str = "", key: str = "") -> Started:
+async def start_once(
+    chat: Chat, project: Any, *, caller: str = "", key: str = "", hooks: Hooks | None = None
+) -> Started:
     """The chat's stream, new or, under a key that was used before, the one that it was used for.
 
     A new one is ready to start, not yet asking. Raises RequestError and `JournalAwayError`.
     """
     if not key:
-        live = await start_chat(chat, project, caller=caller)
+        live = await start_chat(chat, project, caller=caller, hooks=hooks)
         return Started(live.id, live)
-    return await _Once(chat, project, caller, key).start()
+    return await _Once(chat, project, caller, key, hooks).start()
 
 
 class _Once:
-    def __init__(self, chat: Chat, project: Project, caller: str, key: str) -> None:
-        self._chat, self._project, self._caller = chat, project, caller
-        scope = "\n".join((project.public_id, caller, key))
+    def __init__(self, chat: Chat, project: Any, caller: str, key: str, hooks: Hooks | None) -> None:
+        self._chat, self._project, self._caller, self._hooks = chat, project, caller, hooks
+        scope = "\n".join((project_key(project), caller, key))
         self._name = hashlib.sha256(scope.encode()).hexdigest()
         self._fingerprint = fingerprint(chat)
         self._journal = streams().journal
@@ -95,7 +99,7 @@ class _Once:
         for _ in range(ATTEMPTS):
             held = await self._journal.claimed(self._name)
             if held is None:
-                parts = await prepared_chat(self._chat, self._project, caller=self._caller)
+                parts = await prepared_chat(self._chat, self._project, caller=self._caller, hooks=self._hooks)
                 mine = Claim(new_stream_id(), self._fingerprint, time.time())
                 held = await self._journal.claim(self._name, str(mine), self._lifetime())
                 if held == str(mine):  # from here on nothing waits: who comes second finds the stream

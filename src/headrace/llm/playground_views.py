@@ -9,17 +9,21 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from headrace.backends.journal import JournalAwayError, UnknownStreamError
+from headrace.common.callers import let_go, user_of
+from headrace.common.chats import Chat
 from headrace.common.conf import get_settings
 from headrace.common.guard import guarded
+from headrace.common.hooks import GivenHook, Hooks, site_hooks
 from headrace.common.http import json_response, read_body, wrong_method
-from headrace.common.services.llm_service import Answer, gather
+from headrace.common.room import check_room, held_room
 from headrace.common.services.llm_streaming import create_streaming_response
 from headrace.common.streams.chat import EventStream, SSEStream
 from headrace.common.streams.runtime import loop_for, streams
 from headrace.llm.idempotency import Started, key_of, start_once
-from headrace.llm.schemas import Chat, parse_chat
+from headrace.llm.schemas import parse_chat
 from headrace.llm.stream_views import journal_away
-from headrace.projects.access import aproject_of, user_of
+from headrace.projects.finding import check_allowed, find_project
+from headrace.stream.answer import Answer, gather
 from headrace.stream.wire import SSEFace, citation_object, failure_object, usage_object
 
 TIMEOUTS = frozenset(
@@ -34,11 +38,16 @@ TIMEOUTS = frozenset(
 
 
 @guarded
-async def playground_chat_stream(request: HttpRequest, project_id: str) -> HttpResponseBase:
-    """Start a chat; the answer is its event stream (`docs/protocol.md`)."""
+async def playground_chat_stream(request: HttpRequest, project_id: str, **hooks: GivenHook) -> HttpResponseBase:
+    """Start a chat; the answer is its event stream (`docs/protocol.md`).
+
+    `hooks` (`authorize=…`, from the third argument of `path`) stand in for the settings' ones here and below.
+    """
     if request.method != "POST":
         return wrong_method(request, "POST")
-    chat, started = await _start(request, project_id)
+    check_room(request)
+    chat, started = await _start(request, project_id, site_hooks(**hooks))
+    await let_go(request)
     chosen = chat.settings
     stream = SSEStream(
         streams().journal,
@@ -52,11 +61,16 @@ async def playground_chat_stream(request: HttpRequest, project_id: str) -> HttpR
 
 
 @guarded
-async def playground_chat(request: HttpRequest, project_id: str) -> HttpResponseBase:
+async def playground_chat(request: HttpRequest, project_id: str, **hooks: GivenHook) -> HttpResponseBase:
     """The same chat, answered once: JSON `{content, reasoning, toolCalls, finishReason, usage}`."""
     if request.method != "POST":
         return wrong_method(request, "POST")
-    _, started = await _start(request, project_id)
+    with held_room(request):
+        return await _answered(request, project_id, site_hooks(**hooks))
+
+
+async def _answered(request: HttpRequest, project_id: str, hooks: Hooks) -> HttpResponse:
+    _, started = await _start(request, project_id, hooks)
     answer = Answer(stream_id=started.stream_id)
     stream = EventStream(streams().journal, started.stream_id, live=started.live, idle=0)
     try:
@@ -73,13 +87,15 @@ async def playground_chat(request: HttpRequest, project_id: str) -> HttpResponse
     return response
 
 
-async def _start(request: HttpRequest, project_id: str) -> tuple[Chat, Started]:
+async def _start(request: HttpRequest, project_id: str, hooks: Hooks) -> tuple[Chat, Started]:
     key = key_of(request)
     chat = parse_chat(read_body(request))
-    project = await aproject_of(request, project_id)
+    project = await find_project(request, project_id, hooks)
+    await check_allowed(request, project, chat, hooks)
     caller = await user_of(request)
+    name = str(caller.pk) if caller is not None else ""
     try:
-        return chat, await start_once(chat, project, caller=str(caller.pk) if caller is not None else "", key=key)
+        return chat, await start_once(chat, project, caller=name, key=key, hooks=hooks)
     except JournalAwayError:
         raise journal_away() from None
 

@@ -5,23 +5,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
+from headrace.common.chats import Chat
 from headrace.common.http import parse_json
 from headrace.common.request_types import Messages, ModelFields, Options
-from headrace.common.requests import (
-    ModelRef,
-    StreamSettings,
-    model_ref,
-    request_of,
-    settings_of,
-)
+from headrace.common.requests import model_ref, request_of, settings_of
 from headrace.common.validation import checked
-from headrace.providers.base import ChatRequest
 
 
 class ChatBody(Options, frozen=True, kw_only=True, rename="camel"):
@@ -32,15 +25,6 @@ class ChatBody(Options, frozen=True, kw_only=True, rename="camel"):
         ModelFields,
         Meta(description='An object: the four fields, or {"configId": "…"}, or {"providerId": "local"}.'),
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class Chat:
-    """A chat as asked for, checked. `request` is the question, `settings` is about the stream."""
-
-    model: ModelRef
-    request: ChatRequest
-    settings: StreamSettings
 
 
 def parse_chat(body: bytes) -> Chat:

@@ -14,14 +14,17 @@ from django.http.response import HttpResponseBase
 from headrace.backends.journal import JournalAwayError, UnknownStreamError
 from headrace.backends.known import Known
 from headrace.backends.log import CursorError
+from headrace.common.callers import let_go
 from headrace.common.conf import get_settings
 from headrace.common.guard import guarded
+from headrace.common.hooks import GivenHook, Hooks, site_hooks
 from headrace.common.http import json_response, wrong_method
+from headrace.common.owners import project_key
 from headrace.common.services.llm_streaming import create_streaming_response
 from headrace.common.streams.chat import SSEStream
 from headrace.common.streams.runtime import streams
 from headrace.errors import RequestError
-from headrace.projects.access import aproject_of
+from headrace.projects.finding import check_allowed, find_project
 from headrace.stream.wire import SSEFace, usage_object
 
 _STREAM_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -34,13 +37,15 @@ def journal_away() -> RequestError:
 
 
 @guarded
-async def playground_stream(request: HttpRequest, project_id: str, stream_id: str) -> HttpResponseBase:
+async def playground_stream(
+    request: HttpRequest, project_id: str, stream_id: str, **hooks: GivenHook
+) -> HttpResponseBase:
     """GET joins or resumes a stream after the given number; DELETE stops it."""
     if request.method not in ("GET", "DELETE"):
         return wrong_method(request, "GET, DELETE")
     after = _cursor(request) if request.method == "GET" else 0
     try:
-        known = await _owned(request, project_id, stream_id)
+        known = await _owned(request, project_id, stream_id, site_hooks(**hooks))
         if request.method == "DELETE":
             await streams().journal.cancel(stream_id)
             return HttpResponse(status=204)
@@ -48,26 +53,34 @@ async def playground_stream(request: HttpRequest, project_id: str, stream_id: st
         raise _not_found() from None
     except JournalAwayError:
         raise journal_away() from None
+    await let_go(request)
     return _resumed(request, known, after)
 
 
 @guarded
-async def playground_streams(request: HttpRequest, project_id: str) -> HttpResponseBase:
+async def playground_streams(request: HttpRequest, project_id: str, **hooks: GivenHook) -> HttpResponseBase:
     """The project's live and recent streams, newest first, with their figures."""
     if request.method != "GET":
         return wrong_method(request, "GET")
-    project = await aproject_of(request, project_id)
-    found = await streams().journal.listing(project.public_id)
+    project = await _project_key(request, project_id, site_hooks(**hooks))
+    found = await streams().journal.listing(project)
     return json_response({"streams": [_listed(known) for known in found]})
 
 
-async def _owned(request: HttpRequest, project_id: str, stream_id: str) -> Known:
+async def _project_key(request: HttpRequest, project_id: str, hooks: Hooks) -> str:
+    """The key of a project whose streams this caller may read and stop."""
+    project = await find_project(request, project_id, hooks)
+    await check_allowed(request, project, None, hooks)
+    return project_key(project)
+
+
+async def _owned(request: HttpRequest, project_id: str, stream_id: str, hooks: Hooks) -> Known:
     """The stream, if it is this project's. Unknown, expired and foreign ones are the same 404."""
-    project = await aproject_of(request, project_id)
+    project = await _project_key(request, project_id, hooks)
     if _STREAM_ID.fullmatch(stream_id) is None:
         raise _not_found()
     known = await streams().journal.known(stream_id)
-    if known.about.get("project") != project.public_id:
+    if known.about.get("project") != project:
         raise _not_found()
     return known
 

@@ -9,14 +9,19 @@ from django.db.models import QuerySet
 from django.db.models.signals import m2m_changed, post_delete, post_save
 from django.http import HttpRequest
 
+from headrace.common.callers import user_of
 from headrace.common.conf import get_settings
 from headrace.common.database import in_database
+from headrace.common.hooks import call, site_hooks
+from headrace.common.owners import not_allowed, unknown_project
 from headrace.errors import RequestError
 from headrace.projects.models import Project
 
 KNOWN_SECONDS = 2.0
 """How long a project that was found is believed to be there, and open to who found it: less than revoking may take."""
 KNOWN_PROJECTS = 1024
+MAX_ASKED = 200
+"""Projects in a list that hooks are asked about one by one."""
 
 _known: dict[tuple[str, Any, str], tuple[Project, float]] = {}
 
@@ -36,18 +41,39 @@ def project_of(user: Any, public_id: str) -> Project:
     """The project, if `user` may use it. RequestError 404 otherwise, whatever the reason."""
     project = projects_of(user).filter(public_id=public_id).first()
     if project is None:
-        raise RequestError(
-            f"there is no project {public_id[:64]!r}", field="projectId", code="project_not_found", status=404
-        )
+        raise unknown_project(public_id)
     return project
 
 
-async def user_of(request: HttpRequest) -> Any:
-    """Who asks, from a coroutine; None where the server keeps no users. Nobody is looked up where nobody logs in."""
-    if get_settings().auth == "none":
-        return None
-    asked = getattr(request, "auser", None)
-    return await asked() if asked else getattr(request, "user", None)
+def asked_project(request: HttpRequest, public_id: str) -> Project:
+    """The project of ours that a plain view is asked about, the site's hooks heard. RequestError 404 and 403."""
+    hooks = site_hooks()
+    if hooks.resolve_project is None:
+        project = project_of(getattr(request, "user", None), public_id)
+    else:
+        found = call(hooks.resolve_project, request, public_id)
+        if not isinstance(found, Project):
+            raise unknown_project(public_id)
+        project = found
+    if hooks.authorize is not None and not call(hooks.authorize, request, project, None):
+        raise not_allowed()
+    return project
+
+
+def asked_projects(request: HttpRequest) -> list[Project]:
+    """The projects of ours that this caller may use."""
+    found = projects_of(getattr(request, "user", None))
+    hooks = site_hooks()
+    if hooks.resolve_project is None and hooks.authorize is None:
+        return list(found)
+    return [project for project in found[:MAX_ASKED] if _may_use(request, project)]
+
+
+def _may_use(request: HttpRequest, project: Project) -> bool:
+    try:
+        return asked_project(request, project.public_id) == project
+    except RequestError:
+        return False
 
 
 async def aproject_of(request: HttpRequest, public_id: str) -> Project:

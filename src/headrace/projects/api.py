@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from ninja import Router
 
 from headrace.common.rest import WireSchema
-from headrace.projects.access import projects_of
+from headrace.projects.access import asked_projects
 
 router = Router(tags=["projects"])
 
@@ -25,7 +25,7 @@ class ProjectList(WireSchema):
 
 @router.get("/projects/", response=ProjectList, by_alias=True, summary="List the projects", operation_id="listProjects")
 def list_projects(request: HttpRequest) -> ProjectList:
-    found = projects_of(getattr(request, "user", None))
+    found = asked_projects(request)
     return ProjectList(
         projects=[ProjectAnswer(id=each.public_id, name=each.name, created=each.created) for each in found]
     )

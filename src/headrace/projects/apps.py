@@ -1,6 +1,7 @@
 """The app of projects. Its label and tables begin with `headrace_`: people's own projects have a `projects` already."""
 
 from django.apps import AppConfig
+from django.core.checks import register
 
 
 class ProjectsConfig(AppConfig):
@@ -8,3 +9,8 @@ class ProjectsConfig(AppConfig):
     label = "headrace_projects"
     verbose_name = "Headrace projects"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from headrace.common.checks import check_site
+
+        register(check_site)  # once, however many of our apps ask for it

@@ -1,6 +1,8 @@
-"""For tests of whatever talks to a model: a loopback upstream that replays scripts of raw bytes, faults included."""
+"""For tests of whatever talks to a model: a model that says what it is told to, and a loopback upstream with faults."""
 
+from headrace.testing.fake import FakeModel
 from headrace.testing.peer import RecordedRequest
+from headrace.testing.reading import StreamedEvents, read_events
 from headrace.testing.steps import (
     Blackhole,
     Close,
@@ -27,6 +29,7 @@ __all__ = [
     "Blackhole",
     "Close",
     "Drip",
+    "FakeModel",
     "Hold",
     "RecordedRequest",
     "Refuse",
@@ -38,8 +41,10 @@ __all__ = [
     "Secure",
     "Send",
     "Sleep",
+    "StreamedEvents",
     "chat_answer",
     "chunk",
+    "read_events",
     "read_steps",
     "response",
     "sse",

@@ -92,7 +92,7 @@ class _Reading(Generic[T]):
         try:
             for batch in self._journal.read_blocking(self.stream_id, self._after, idle=self._idle):
                 ended = batch.ended
-                yield from self._items(batch)
+                yield from self._items(batch) if batch.entries else self._signs_of_life()
             yield from () if ended else self._nothing_more()
         finally:
             self.close()
@@ -100,6 +100,10 @@ class _Reading(Generic[T]):
     def _items(self, batch: Batch) -> Iterable[T]:
         """What this reader is shown of a batch; of an empty one, which is a heartbeat, too."""
         raise NotImplementedError
+
+    def _signs_of_life(self) -> Iterable[T]:
+        """What a blocking reader is shown of a heartbeat."""
+        return ()
 
     def _nothing_more(self) -> Iterable[T]:
         """What a reader is shown whose cursor stands at the exact end of a finished stream."""
@@ -133,6 +137,10 @@ class SSEStream(_Reading[bytes]):
 
     def _items(self, batch: Batch) -> tuple[bytes, ...]:
         return (batch.encoded(self._face),) if batch.entries else (KEEP_ALIVE,)
+
+    def _signs_of_life(self) -> tuple[bytes, ...]:
+        """In two writes: the first into a closed connection succeeds, and only the second one fails."""
+        return (KEEP_ALIVE[:1], KEEP_ALIVE[1:])
 
     def _nothing_more(self) -> tuple[bytes, ...]:
         return (DONE,)

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import aclosing
 from contextvars import Context
 from dataclasses import dataclass, field
@@ -20,6 +20,7 @@ from typing import Any, Literal
 from msgspec.structs import replace
 
 from headrace.backends.journal import MemoryJournal, Writer
+from headrace.backends.log import Batch
 from headrace.common.cost import cost_of, load_prices
 from headrace.common.streams.fallbacks import answering
 from headrace.common.streams.figures import Figures
@@ -34,6 +35,8 @@ OnDisconnect = Literal["cancel", "continue"]
 Ending = Literal["cancelled", "server_shutdown"]
 ORPHAN_SECONDS = 300.0
 MAX_DURATION = 3600.0
+
+Conclude = Callable[["LiveStream", Callable[[], None]], None]
 
 logger = logging.getLogger("headrace.stream")
 
@@ -52,6 +55,8 @@ class StreamOptions:
     include_digest: bool = False
     question: str | None = field(default=None, repr=False)
     """What was asked, only where the operator wants text in the log."""
+    conclude: Conclude | None = field(default=None, repr=False)
+    """What is done with the stream when it has ended. It must not wait, and calls what it is given when it is done."""
 
 
 class LiveStream:
@@ -92,13 +97,32 @@ class LiveStream:
         return self._loop is not None
 
     @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """Where it is produced; None before it has started."""
+        return self._loop
+
+    @property
+    def running(self) -> bool:
+        """Whether it is being produced by a loop that can still do so."""
+        return self._loop is not None and not self._loop.is_closed() and self.finish is None
+
+    @property
+    def outcome(self) -> str:
+        """The failure's code, or the reason of its end; `internal` where it has none."""
+        return self.failure.code if self.failure else self.finish.reason if self.finish else "internal"
+
+    @property
     def readers(self) -> int:
         return self._readers
 
     def text(self) -> str:
         """The answer so far, without its reasoning."""
-        entries = chain.from_iterable(batch.entries for batch in self._log.batches())
+        entries = chain.from_iterable(batch.entries for batch in self.batches())
         return "".join(entry.text for entry in entries if isinstance(entry, TextDelta))
+
+    def batches(self) -> Iterator[Batch]:
+        """All that the journal keeps of it now."""
+        return self._log.batches()
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start the producer on this loop, from whatever thread."""
@@ -182,8 +206,11 @@ class LiveStream:
                 out.append(bracketing.feed(await self._priced(end)))
         finally:
             self._stop_orphan_timer()
-            self._on_end()
             log_stream(self)
+            if (conclude := self.options.conclude) is None:
+                self._on_end()
+            else:
+                conclude(self, self._on_end)
 
     async def _produce(
         self, writer: Writer, bracketing: Bracketing, figures: Figures, loop: asyncio.AbstractEventLoop
@@ -278,7 +305,7 @@ def log_stream(stream: LiveStream) -> None:
             "project": stream.options.project,
             "provider": stream.source.provider,
             "model": stream.source.model,
-            "outcome": stream.failure.code if stream.failure else finish.reason if finish else "internal",
+            "outcome": stream.outcome,
             "ttft_ms": timing and timing.ttft_ms,
             "duration_ms": timing and timing.duration_ms,
             "input_tokens": usage.input_tokens,
