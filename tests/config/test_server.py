@@ -227,5 +227,5 @@ def test_the_admin_of_another_project_shows_no_key(tmp_path: Path) -> None:
     command = [sys.executable, "-c", ADMIN]
     run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert run.stderr == ""
-    shown = ["project", "config_id", "name", "provider_id", "endpoint", "model_id", "fallbacks", "key_origin"]
+    shown = ["project", "config_id", "name", "provider_id", "endpoint", "model_id", "key_origin"]
     assert run.stdout.split() == shown
