@@ -73,7 +73,7 @@ def test_a_body_is_bounded_under_wsgi_too(database: None, headrace_settings: Any
 
 def test_errors_are_json_and_tell_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     client = Client(headers=SELF, raise_request_exception=False)
-    monkeypatch.setattr("headrace.config.pages.render", None)
+    monkeypatch.setattr("headrace.config.pages.BUILT", None)
     response = client.get("/")
     assert response.status_code == 500
     assert response.json()["code"] == "internal"
