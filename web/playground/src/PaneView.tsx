@@ -73,11 +73,19 @@ function Picker({ pane, onAdd }: { pane: Pane; onAdd: () => void }): React.JSX.E
   );
 }
 
+/** What shows a model's table, code, maths and another language. */
 const EXAMPLES = [
+  "Compare three ways to sort a list, as a table.",
+  "Write a function that finds prime numbers, and explain it.",
+  "Derive the quadratic formula, step by step.",
+  "用三句话解释什么是流式传输。",
+];
+/** What a very small model can speak about; tables and verse are beyond it. */
+const LOCAL_EXAMPLES = [
   "Tell me about rivers.",
-  "Write a haiku about the sea.",
-  "List three fruits and their colours as a table.",
-  "Why do we have seasons?",
+  "Why is the sky blue?",
+  "Give me three tips for learning a language.",
+  "Explain what a computer does, in three short paragraphs.",
 ];
 
 function Empty({ pane, first }: { pane: Pane; first: boolean }): React.JSX.Element {
@@ -90,9 +98,9 @@ function Empty({ pane, first }: { pane: Pane; first: boolean }): React.JSX.Eleme
         <p className="text-sm text-quiet">{local ? words.demoNote : first ? words.welcome : words.ready}</p>
       </div>
       {first && <ul className="flex flex-wrap justify-center gap-2" aria-label={words.examples}>
-        {EXAMPLES.map((text) => (
+        {(local ? LOCAL_EXAMPLES : EXAMPLES).map((text) => (
           <li key={text}>
-            <button className="rounded-full border border-line px-3 py-1 text-sm text-quiet transition-colors hover:border-accent hover:text-accent" type="button" lang="en" onClick={() => store.ask(text)}>
+            <button className="rounded-full border border-line px-3 py-1 text-sm text-quiet transition-colors hover:border-accent hover:text-accent" type="button" onClick={() => store.ask(text)}>
               {text}
             </button>
           </li>
