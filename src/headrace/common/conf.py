@@ -29,6 +29,10 @@ MAX_KEEPALIVE = 3600
 LEAST_BODY = 1024
 GREATEST_BODY = 1024**3
 MAX_STREAMS = 1_000_000
+MAX_REQUESTS = 10_000_000
+MAX_ANSWER = 4 * 1024**2
+"""The decoder's own bound."""
+MAX_AUDIT_DAYS = 36_500
 
 logger = logging.getLogger("headrace.conf")
 T = TypeVar("T")
@@ -104,6 +108,44 @@ class Settings:
     after_stream: Callable[..., Any] | str | None = None
     """`(result)`: what is done with each stream when it has ended."""
 
+    project_streams: int = 0
+    """Streams that one project may have at once, in each process; 0: any number."""
+    project_requests: int = 0
+    """Requests a minute of one project; 0: any number."""
+    person_streams: int = 0
+    """The same for one person."""
+    person_requests: int = 0
+    token_streams: int = 0
+    """The same for one token."""
+    token_requests: int = 0
+    max_answer: int = 0
+    """Characters of text, reasoning and arguments after which an answer is cut off; 0: our own bound."""
+    audit_days: int = 365
+    """How long the audit log is kept."""
+    oidc_issuer: str = ""
+    """The address of an OpenID Connect provider that people may sign in with."""
+    oidc_client_id: str = ""
+    oidc_client_secret: str = field(default="", repr=False)
+    oidc_allow: tuple[str, ...] = ()
+    """Who gets an account at first sign-in: domains or addresses of e-mail; `*` is everybody the provider knows."""
+
+    @property
+    def limited(self) -> bool:
+        """Whether streams or requests are counted against a limit."""
+        return bool(
+            self.project_streams
+            or self.project_requests
+            or self.person_streams
+            or self.person_requests
+            or self.token_streams
+            or self.token_requests
+        )
+
+    @property
+    def limit_store(self) -> str:
+        """Where requests are counted: a Redis server's address, or nothing for this process."""
+        return self.redis_url
+
     @property
     def local(self) -> bool:
         """One person's own machine: loopback upstreams are allowed, nobody logs in."""
@@ -175,6 +217,8 @@ def _read(source: str, name: str, value: object) -> object:
 
 
 def _consistent(settings: Settings) -> Settings:
+    if settings.oidc_issuer and not settings.oidc_client_id:
+        raise SettingError("HEADRACE_OIDC_CLIENT_ID is missing: the name under which the provider knows this server")
     if settings.local and "*" in settings.allowed_hosts:
         raise SettingError(
             "HEADRACE_ALLOWED_HOSTS is wrong: '*' would let any web page reach this server (DNS rebinding) while "
@@ -311,6 +355,21 @@ def _hook(value: object) -> object:
     raise ValueError("a function, or its dotted path, such as mysite.ai.authorize")
 
 
+def _issuer(value: object) -> str:
+    text = _text(value or "").rstrip("/")
+    try:
+        near = not text or text.startswith("https://") or _is_loopback(origin_of(text))
+    except ValueError:
+        near = False
+    if not near:
+        raise ValueError("the https:// address of an OpenID Connect provider")
+    return text
+
+
+def _is_loopback(origin: str) -> bool:
+    return origin.startswith(("http://127.0.0.1:", "http://[::1]:", "http://localhost:"))
+
+
 _READERS: dict[str, Callable[[object], object]] = {
     "AUTH": _choice("none", "required"),
     "DATA_DIR": _path,
@@ -338,6 +397,18 @@ _READERS: dict[str, Callable[[object], object]] = {
     "AUTHORIZE": _hook,
     "BEFORE_STREAM": _hook,
     "AFTER_STREAM": _hook,
+    "PROJECT_STREAMS": _whole(0, MAX_STREAMS),
+    "PROJECT_REQUESTS": _whole(0, MAX_REQUESTS),
+    "PERSON_STREAMS": _whole(0, MAX_STREAMS),
+    "PERSON_REQUESTS": _whole(0, MAX_REQUESTS),
+    "TOKEN_STREAMS": _whole(0, MAX_STREAMS),
+    "TOKEN_REQUESTS": _whole(0, MAX_REQUESTS),
+    "MAX_ANSWER": _whole(0, MAX_ANSWER),
+    "AUDIT_DAYS": _whole(1, MAX_AUDIT_DAYS),
+    "OIDC_ISSUER": _issuer,
+    "OIDC_CLIENT_ID": _text,
+    "OIDC_CLIENT_SECRET": _text,
+    "OIDC_ALLOW": _list,
 }
 _LISTS = (_list, _hosts, _origins)
 _SECRET = frozenset(each.name.upper() for each in fields(Settings) if not each.repr)
