@@ -20,6 +20,7 @@ FLOORS = {
     "client": 2,
     "common": 3,
     "projects": 4,
+    "people": 4,
     "llm": 4,
     "gateway": 4,
     "stats": 4,

@@ -46,6 +46,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     _doctor_arguments(doctor)
     _backup_arguments(commands)
+    _users_arguments(commands)
+    _secrets_arguments(commands)
     version = commands.add_parser("version", help="say which version this is")
     version.set_defaults(command=_version)
     return parser
@@ -95,6 +97,22 @@ def _backup_arguments(commands: argparse._SubParsersAction[argparse.ArgumentPars
     restore.set_defaults(command=_restore)
 
 
+def _users_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    about = "The people of a server with HEADRACE_AUTH=required, by its operator: no e-mail is sent."
+    users = commands.add_parser("users", help="list, reset, close and reopen accounts", description=about)
+    users.add_argument("action", choices=["list", "first-owner", "reset", "disable", "enable"])
+    users.add_argument("name", nargs="?", default="", help="whose account")
+    users.add_argument("--url", default="", help="the address under which people reach the server")
+    users.set_defaults(command=_users)
+
+
+def _secrets_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    about = "The key under which stored API keys are sealed. The server may run meanwhile."
+    secrets = commands.add_parser("secrets", help="rotate the key of stored keys", description=about)
+    secrets.add_argument("action", choices=["status", "rotate", "forget-old"])
+    secrets.set_defaults(command=_secrets)
+
+
 def _serve(arguments: argparse.Namespace) -> int:
     from headrace.commands.serve import run
 
@@ -123,6 +141,18 @@ def _restore(arguments: argparse.Namespace) -> int:
     from headrace.commands.backup import restore
 
     return restore(arguments)
+
+
+def _users(arguments: argparse.Namespace) -> int:
+    from headrace.commands.users import run
+
+    return run(arguments)
+
+
+def _secrets(arguments: argparse.Namespace) -> int:
+    from headrace.commands.secrets import run
+
+    return run(arguments)
 
 
 def _version(_: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import ninja
+from django.apps import apps
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import include, path
 from django.urls.resolvers import RoutePattern
@@ -17,6 +18,7 @@ from django.urls.resolvers import RoutePattern
 from headrace.common.assets import asset_view
 from headrace.common.checks import CheckedPattern
 from headrace.common.guard import PAGE_POLICY, guarded_patterns
+from headrace.common.identity import allows
 from headrace.common.rest import RestAPI
 from headrace.llm import openapi
 from headrace.projects.finding import has_configurations, has_projects
@@ -58,6 +60,10 @@ if has_configurations():
 
     api.add_router("", models_router)
     api.add_router("", providers_router)
+if apps.is_installed("headrace.people"):
+    from headrace.people.api import router as people_router
+
+    api.add_router("", people_router)
 
 
 async def docs(request: HttpRequest) -> HttpResponse:
@@ -74,9 +80,11 @@ async def docs_with_slash(_: HttpRequest) -> HttpResponse:
 
 urlpatterns = guarded_patterns(
     [
-        CheckedPattern(RoutePattern("docs", name="headrace-docs", is_endpoint=True), docs, name="headrace-docs"),
-        path("docs/", docs_with_slash),
-        path("docs/assets/<str:name>", _docs_asset, name="headrace-docs-asset"),
+        CheckedPattern(
+            RoutePattern("docs", name="headrace-docs", is_endpoint=True), allows("known")(docs), name="headrace-docs"
+        ),
+        path("docs/", allows("known")(docs_with_slash)),
+        path("docs/assets/<str:name>", allows("known")(_docs_asset), name="headrace-docs-asset"),
         path("", include("headrace.llm.urls")),
         path("", api.urls),
     ]

@@ -47,6 +47,18 @@ def test_every_field_can_be_set_in_both_ways(tmp_path: Path) -> None:
     bundle.touch()
     texts = {
         "AUTH": "required",
+        "PROJECT_STREAMS": "10",
+        "PROJECT_REQUESTS": "600",
+        "PERSON_STREAMS": "5",
+        "PERSON_REQUESTS": "60",
+        "TOKEN_STREAMS": "4",
+        "TOKEN_REQUESTS": "50",
+        "MAX_ANSWER": "1000",
+        "AUDIT_DAYS": "30",
+        "OIDC_ISSUER": "https://login.example",
+        "OIDC_CLIENT_ID": "headrace",
+        "OIDC_CLIENT_SECRET": "sesame",
+        "OIDC_ALLOW": "example.org",
         "DATA_DIR": str(tmp_path),
         "ALLOWED_HOSTS": "a.example, .b.example",
         "LOG_TEXT": "yes",

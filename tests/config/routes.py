@@ -15,6 +15,9 @@ VALUES = {
     "config_id": "local-plain",
     "provider_id": "local",
     "stream_id": "none",
+    "member_id": "none",
+    "invitation_id": "none",
+    "token_id": "none",
 }
 
 

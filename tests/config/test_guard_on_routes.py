@@ -191,6 +191,11 @@ def test_django_cors_headers_and_ours_agree(database: None, headrace_settings: A
     assert "X-Stream-Id" in response["Access-Control-Expose-Headers"]
 
 
+def is_public(route: str) -> bool:
+    """Whether anybody may have it: health, the pages on which people sign in, and the files of pages."""
+    return route in ("/healthz", "/readyz") or route.startswith(("/sign/", "/static/headrace/"))
+
+
 class TestWhereEverybodyLogsIn:
     @pytest.fixture(autouse=True)
     def _required(self, headrace_settings: Any) -> None:
@@ -208,7 +213,7 @@ class TestWhereEverybodyLogsIn:
 
     def test_nothing_else_is(self, table: str) -> None:
         for route in routes(table):
-            if route in ("/healthz", "/readyz"):
+            if is_public(route):
                 continue
             for method in METHODS:
                 if method != "OPTIONS":
@@ -218,7 +223,7 @@ class TestWhereEverybodyLogsIn:
     async def test_nothing_else_is_under_asgi(self, table: str) -> None:
         application = get_asgi_application()
         for route in routes(table):
-            if route not in ("/healthz", "/readyz"):
+            if not is_public(route):
                 check("GET", route, await call(application, "GET", route, SELF), 401, "unauthenticated")
 
     def test_metrics_take_the_token_only(self) -> None:

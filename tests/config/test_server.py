@@ -80,7 +80,8 @@ def test_errors_are_json_and_tell_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     assert "NoneType" not in response.content.decode()
     assert client.get("/nowhere").json()["code"] == "not_found"
     wrong = client.put("/api/projects/")
-    assert (wrong.status_code, wrong["Allow"], wrong.json()["code"]) == (405, "GET", "method_not_allowed")
+    assert (wrong.status_code, wrong.json()["code"]) == (405, "method_not_allowed")
+    assert set(wrong["Allow"].split(", ")) == {"GET", "POST"}
 
 
 def test_every_answer_carries_the_headers_that_keep_browsers_strict() -> None:

@@ -1,4 +1,5 @@
-"""The main of a short-lived process that brings the database up to date. Silent where nothing is to be done."""
+"""The main of a short-lived process that brings the database up to date, and lets the first owner in. Silent where
+nothing is to be done."""
 
 from __future__ import annotations
 
@@ -26,6 +27,16 @@ def migrate() -> int:
     return missing
 
 
+def invite_owner(address: str = "") -> None:
+    """Print the one-time link for the first owner, where people log in and nobody has an account yet."""
+    from headrace.commands.users import first_owner_text, public_address
+    from headrace.common.conf import get_settings
+
+    settings = get_settings()
+    if settings.auth == "required" and (text := first_owner_text(public_address(settings, default=address))):
+        say(text)
+
+
 def main() -> None:
     die_with_parent()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "headrace.config.settings")
@@ -33,6 +44,7 @@ def main() -> None:
 
     try:
         migrate()
+        invite_owner(*sys.argv[1:2])
     except HeadraceError as error:  # a wrong setting, in words that say what would be right
         complain(str(error))
         sys.exit(1)

@@ -73,7 +73,7 @@ async def _serve(listener: socket.socket, number: int, settings: Settings) -> in
         async with await serve_models(path, model_address), shared_journal(number, settings.redis_url) as shared:
             environment = dict(os.environ) | {SOCKET_VARIABLE: path} | shared
             try:
-                if not await _unless(stop, _prepared(environment)):
+                if not await _unless(stop, _prepared(environment, address_of(listener))):
                     return 0
                 workers = Workers(number, listener, environment, settings.drain_seconds)
                 return await _run_workers(workers, stop, address_of(listener), settings)
@@ -112,9 +112,9 @@ async def shared_journal(workers: int, url: str) -> AsyncIterator[dict[str, str]
         await asyncio.to_thread(valkey.close)
 
 
-async def _prepared(environment: Mapping[str, str]) -> None:
+async def _prepared(environment: Mapping[str, str], address: str) -> None:
     """Bring the database up to date, in a process of its own: Django's memory goes with it."""
-    process = start_python("headrace.commands.database", env=environment)
+    process = start_python("headrace.commands.database", address, env=environment)
     try:
         status = await asyncio.get_running_loop().run_in_executor(None, process.wait)
     finally:

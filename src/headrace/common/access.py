@@ -15,11 +15,14 @@ from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 from headrace.common.conf import Settings
+from headrace.common.identity import TOKEN_PREFIX
 from headrace.common.origins import origin_of
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 PUBLIC_PATHS = frozenset({"/healthz", "/readyz"})
 """Answered to anybody who may reach the server at all: they say nothing but whether it lives."""
+PUBLIC_FOLDERS = ("/sign/", "/static/headrace/")
+"""The pages on which people sign in, and the files of pages: nothing of anybody's is in them."""
 METRICS_PATHS = frozenset({"/metrics"})
 
 _ORIGIN = re.compile(r"[a-z]+://[^\s/\\?#@]+", re.IGNORECASE)
@@ -89,13 +92,26 @@ def needs_login(asked: Asked, settings: Settings, *, site: bool = False) -> bool
 
     `site`: whether the site that we are part of wants everybody to log in.
     """
-    public = asked.path in PUBLIC_PATHS or asked.path in METRICS_PATHS or asked.method == "OPTIONS"
-    return (site or settings.auth == "required") and not public
+    if not site and settings.auth != "required":
+        return False
+    public = asked.path in PUBLIC_PATHS or asked.path in METRICS_PATHS or asked.path.startswith(PUBLIC_FOLDERS)
+    return not public and asked.method != "OPTIONS"
 
 
 def preflight_refusal(asked: Asked, settings: Settings) -> Refusal | None:
     """The reason to refuse a page that asks whether it may; None where the operator trusts it."""
     return None if is_allowed_origin(asked, settings) else _origin_refusal(asked)
+
+
+def carries_token(asked: Asked, settings: Settings) -> bool:
+    """Whether a project's token speaks for the caller: then nothing that a browser adds by itself does."""
+    return settings.auth == "required" and bearer(asked.authorization).startswith(TOKEN_PREFIX)
+
+
+def bearer(authorization: str) -> str:
+    """The value of `Authorization: Bearer …`; empty for every other header."""
+    scheme, _, value = authorization.partition(" ")
+    return value.strip() if scheme.lower() == "bearer" else ""
 
 
 def is_loopback_host(name: str) -> bool:
@@ -134,7 +150,7 @@ def _host_refusal(asked: Asked, settings: Settings) -> Refusal | None:
 
 def _page_refusal(asked: Asked, settings: Settings) -> Refusal | None:
     """Foreign web pages may not change anything. Programs send neither header; browsers cannot leave them out."""
-    if asked.method in SAFE_METHODS or is_allowed_origin(asked, settings):
+    if asked.method in SAFE_METHODS or is_allowed_origin(asked, settings) or carries_token(asked, settings):
         return None
     if asked.origin is not None and _origin(asked.origin) not in _own_origins(asked):
         return _origin_refusal(asked)
@@ -172,9 +188,8 @@ def _media_refusal(asked: Asked) -> Refusal | None:
 def _metrics_refusal(asked: Asked, settings: Settings) -> Refusal | None:
     if asked.path not in METRICS_PATHS or settings.auth != "required":
         return None
-    scheme, _, token = asked.authorization.partition(" ")
-    wanted = settings.metrics_token
-    if wanted and scheme.lower() == "bearer" and hmac.compare_digest(token.strip().encode(), wanted.encode()):
+    token, wanted = bearer(asked.authorization), settings.metrics_token
+    if wanted and hmac.compare_digest(token.encode(), wanted.encode()):
         return None
     message = "the metrics need the bearer token in HEADRACE_METRICS_TOKEN" + ("" if wanted else ", which is not set")
     return Refusal(401, "unauthenticated", message, "Authorization")

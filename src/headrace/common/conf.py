@@ -8,16 +8,29 @@ from __future__ import annotations
 
 import difflib
 import logging
-import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar
 
-from headrace.backends.redis_wire import Address, AddressError
-from headrace.common.origins import origin_of
+from headrace.common.setting_readers import (
+    read_boolean,
+    read_choice,
+    read_file,
+    read_hook,
+    read_hosts,
+    read_issuer,
+    read_list,
+    read_origins,
+    read_path,
+    read_proxy,
+    read_redis,
+    read_seconds,
+    read_text,
+    read_whole,
+)
 from headrace.errors import HeadraceError
 
 PREFIX = "HEADRACE_"
@@ -29,6 +42,10 @@ MAX_KEEPALIVE = 3600
 LEAST_BODY = 1024
 GREATEST_BODY = 1024**3
 MAX_STREAMS = 1_000_000
+MAX_REQUESTS = 10_000_000
+MAX_ANSWER = 4 * 1024**2
+"""The decoder's own bound."""
+MAX_AUDIT_DAYS = 36_500
 
 logger = logging.getLogger("headrace.conf")
 T = TypeVar("T")
@@ -104,6 +121,44 @@ class Settings:
     after_stream: Callable[..., Any] | str | None = None
     """`(result)`: what is done with each stream when it has ended."""
 
+    project_streams: int = 0
+    """Streams that one project may have at once, in each process; 0: any number."""
+    project_requests: int = 0
+    """Requests a minute of one project; 0: any number."""
+    person_streams: int = 0
+    """The same for one person."""
+    person_requests: int = 0
+    token_streams: int = 0
+    """The same for one token."""
+    token_requests: int = 0
+    max_answer: int = 0
+    """Characters of text, reasoning and arguments after which an answer is cut off; 0: our own bound."""
+    audit_days: int = 365
+    """How long the audit log is kept."""
+    oidc_issuer: str = ""
+    """The address of an OpenID Connect provider that people may sign in with."""
+    oidc_client_id: str = ""
+    oidc_client_secret: str = field(default="", repr=False)
+    oidc_allow: tuple[str, ...] = ()
+    """Who gets an account at first sign-in: domains or addresses of e-mail; `*` is everybody the provider knows."""
+
+    @property
+    def limited(self) -> bool:
+        """Whether streams or requests are counted against a limit."""
+        return bool(
+            self.project_streams
+            or self.project_requests
+            or self.person_streams
+            or self.person_requests
+            or self.token_streams
+            or self.token_requests
+        )
+
+    @property
+    def limit_store(self) -> str:
+        """Where requests are counted: a Redis server's address, or nothing for this process."""
+        return self.redis_url
+
     @property
     def local(self) -> bool:
         """One person's own machine: loopback upstreams are allowed, nobody logs in."""
@@ -175,6 +230,8 @@ def _read(source: str, name: str, value: object) -> object:
 
 
 def _consistent(settings: Settings) -> Settings:
+    if settings.oidc_issuer and not settings.oidc_client_id:
+        raise SettingError("HEADRACE_OIDC_CLIENT_ID is missing: the name under which the provider knows this server")
     if settings.local and "*" in settings.allowed_hosts:
         raise SettingError(
             "HEADRACE_ALLOWED_HOSTS is wrong: '*' would let any web page reach this server (DNS rebinding) while "
@@ -194,150 +251,45 @@ def _near(name: str) -> str:
     return next(iter(difflib.get_close_matches(str(name).upper(), list(_READERS), n=1, cutoff=0.75)), "")
 
 
-def _text(value: object) -> str:
-    if isinstance(value, str):
-        return value.strip()
-    raise ValueError("a string")
-
-
-def _choice(*choices: str) -> Callable[[object], str]:
-    def read(value: object) -> str:
-        text = value.strip().lower() if isinstance(value, str) else ""
-        if text not in choices:
-            raise ValueError(f"one of: {', '.join(choices)}")
-        return text
-
-    return read
-
-
-def _seconds(least: float, most: float) -> Callable[[object], float]:
-    def read(value: object) -> float:
-        try:
-            number = float(cast(Any, value)) if not isinstance(value, bool) else math.nan
-        except (TypeError, ValueError):
-            number = math.nan
-        if not least <= number <= most:
-            raise ValueError(f"a number of seconds from {least:g} to {most:g}")
-        return number
-
-    return read
-
-
-def _whole(least: int, most: int) -> Callable[[object], int]:
-    def read(value: object) -> int:
-        try:
-            number = int(value) if isinstance(value, str | int) and not isinstance(value, bool) else least - 1
-        except ValueError:
-            number = least - 1
-        if not least <= number <= most:
-            raise ValueError(f"a whole number from {least} to {most}")
-        return number
-
-    return read
-
-
-def _boolean(value: object) -> bool:
-    word = str(value).strip().lower()
-    if word in ("1", "true", "yes", "on"):
-        return True
-    if word in ("0", "false", "no", "off"):
-        return False
-    raise ValueError("yes or no (1, true, on; 0, false, off)")
-
-
-def _list(value: object) -> tuple[str, ...]:
-    items = value.split(",") if isinstance(value, str) else value
-    if not isinstance(items, list | tuple | set | frozenset) or not all(isinstance(item, str) for item in items):
-        raise ValueError("a list of strings")
-    return tuple(item.strip() for item in items if item.strip())
-
-
-def _hosts(value: object) -> tuple[str, ...]:
-    hosts = tuple(host.lower().rstrip(".") for host in _list(value))
-    if any("/" in host or (":" in host and not host.startswith("[")) for host in hosts):
-        raise ValueError("a list of host names without scheme or port, such as example.com or .example.com")
-    return hosts
-
-
-def _origins(value: object) -> tuple[str, ...]:
-    try:
-        return tuple(origin_of(text) for text in _list(value))
-    except ValueError:
-        raise ValueError("a list of origins, such as https://app.example.com") from None
-
-
-def _path(value: object) -> Path:
-    text = str(value) if isinstance(value, Path) else _text(value)
-    return Path(text).expanduser().absolute()
-
-
-def _file(value: object) -> str | None:
-    if value in (None, ""):
-        return None
-    path = _path(value)
-    if not path.is_file():
-        raise ValueError("a file that exists")
-    return str(path)
-
-
-def _proxy(value: object) -> str | None:
-    if value in (None, ""):
-        return None
-    text = _text(value)
-    try:
-        origin_of(text)
-    except ValueError:
-        raise ValueError("an address such as http://proxy.example.com:3128") from None
-    return text
-
-
-def _redis(value: object) -> str:
-    text = _text(value or "")
-    if text.lower() in ("", "none"):
-        return ""
-    try:
-        Address.parse(text)
-    except (AddressError, OSError):  # a file of authorities that is not there
-        raise ValueError("the address of a Redis or Valkey server, such as redis://localhost:6379/0, or none") from None
-    return text
-
-
-def _hook(value: object) -> object:
-    """A function, or where it is to be found; it is imported when it is first needed, after the apps are."""
-    if value is None or callable(value):
-        return value
-    if isinstance(value, str) and all(part.isidentifier() for part in value.strip().split(".")) and "." in value:
-        return value.strip()
-    raise ValueError("a function, or its dotted path, such as mysite.ai.authorize")
-
-
 _READERS: dict[str, Callable[[object], object]] = {
-    "AUTH": _choice("none", "required"),
-    "DATA_DIR": _path,
-    "ALLOWED_HOSTS": _hosts,
-    "ALLOWED_ORIGINS": _origins,
-    "EGRESS_ALLOW": _list,
-    "UPSTREAM_PROXY": _proxy,
-    "CA_BUNDLE": _file,
-    "PROVIDERS_FILE": _file,
-    "SECRET_KEYS": _list,
-    "KEEPALIVE_SECONDS": _seconds(0, MAX_KEEPALIVE),
-    "REPLAY_SECONDS": _seconds(0, MAX_SECONDS),
-    "ORPHAN_SECONDS": _seconds(0, MAX_SECONDS),
-    "DRAIN_SECONDS": _seconds(0, MAX_SECONDS),
-    "STALL_SECONDS": _seconds(1, MAX_SECONDS),
-    "REDIS_URL": _redis,
-    "MAX_BODY_BYTES": _whole(LEAST_BODY, GREATEST_BODY),
-    "MAX_STREAMS": _whole(1, MAX_STREAMS),
-    "COMPRESSION": _boolean,
-    "LOG_TEXT": _boolean,
-    "LOG_FORMAT": _choice("text", "json"),
-    "METRICS_TOKEN": _text,
-    "WSGI_STREAMS": _whole(1, MAX_STREAMS),
-    "RESOLVE_PROJECT": _hook,
-    "AUTHORIZE": _hook,
-    "BEFORE_STREAM": _hook,
-    "AFTER_STREAM": _hook,
+    "AUTH": read_choice("none", "required"),
+    "DATA_DIR": read_path,
+    "ALLOWED_HOSTS": read_hosts,
+    "ALLOWED_ORIGINS": read_origins,
+    "EGRESS_ALLOW": read_list,
+    "UPSTREAM_PROXY": read_proxy,
+    "CA_BUNDLE": read_file,
+    "PROVIDERS_FILE": read_file,
+    "SECRET_KEYS": read_list,
+    "KEEPALIVE_SECONDS": read_seconds(0, MAX_KEEPALIVE),
+    "REPLAY_SECONDS": read_seconds(0, MAX_SECONDS),
+    "ORPHAN_SECONDS": read_seconds(0, MAX_SECONDS),
+    "DRAIN_SECONDS": read_seconds(0, MAX_SECONDS),
+    "STALL_SECONDS": read_seconds(1, MAX_SECONDS),
+    "REDIS_URL": read_redis,
+    "MAX_BODY_BYTES": read_whole(LEAST_BODY, GREATEST_BODY),
+    "MAX_STREAMS": read_whole(1, MAX_STREAMS),
+    "COMPRESSION": read_boolean,
+    "LOG_TEXT": read_boolean,
+    "LOG_FORMAT": read_choice("text", "json"),
+    "METRICS_TOKEN": read_text,
+    "WSGI_STREAMS": read_whole(1, MAX_STREAMS),
+    "RESOLVE_PROJECT": read_hook,
+    "AUTHORIZE": read_hook,
+    "BEFORE_STREAM": read_hook,
+    "AFTER_STREAM": read_hook,
+    "PROJECT_STREAMS": read_whole(0, MAX_STREAMS),
+    "PROJECT_REQUESTS": read_whole(0, MAX_REQUESTS),
+    "PERSON_STREAMS": read_whole(0, MAX_STREAMS),
+    "PERSON_REQUESTS": read_whole(0, MAX_REQUESTS),
+    "TOKEN_STREAMS": read_whole(0, MAX_STREAMS),
+    "TOKEN_REQUESTS": read_whole(0, MAX_REQUESTS),
+    "MAX_ANSWER": read_whole(0, MAX_ANSWER),
+    "AUDIT_DAYS": read_whole(1, MAX_AUDIT_DAYS),
+    "OIDC_ISSUER": read_issuer,
+    "OIDC_CLIENT_ID": read_text,
+    "OIDC_CLIENT_SECRET": read_text,
+    "OIDC_ALLOW": read_list,
 }
-_LISTS = (_list, _hosts, _origins)
+_LISTS = (read_list, read_hosts, read_origins)
 _SECRET = frozenset(each.name.upper() for each in fields(Settings) if not each.repr)

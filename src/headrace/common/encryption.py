@@ -7,6 +7,7 @@ sealed, and nothing else.
 from __future__ import annotations
 
 import hmac
+import time
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from headrace.common.keyfile import read_or_make
 from headrace.errors import HeadraceError
 
 KEY_FILE = "secret.key"
+KEYS_SECONDS = 2.0
+"""How long a process may go on sealing under a key that has been followed by another."""
+_files: dict[Path, tuple[tuple[str, ...], float]] = {}
 
 
 class SealError(HeadraceError):
@@ -41,7 +45,7 @@ class Sealed:
         if not self.token:
             return ""
         try:
-            return _cipher().decrypt(self.token.encode()).decode()
+            return _opened(self.token)
         except InvalidToken:
             raise SealError(
                 "a stored key was sealed under another secret key: enter it again, or restore HEADRACE_SECRET_KEYS "
@@ -65,9 +69,29 @@ class Sealed:
         return "<sealed>" if self.token else "<empty>"
 
 
+def is_newest(token: str) -> bool:
+    """Whether this was sealed under the newest key."""
+    try:
+        Fernet(_keys()[0]).decrypt(token.encode())
+    except InvalidToken:
+        return False
+    return True
+
+
 def derived_key(purpose: str) -> bytes:
-    """A secret of its own for this purpose, from the newest key: the same in all processes that share the keys."""
-    return hmac.digest(_keys()[0].encode(), b"headrace " + purpose.encode(), "sha256")
+    """A secret of its own for this purpose, from the oldest key: it stays the same while keys rotate."""
+    return hmac.digest(_keys()[-1].encode(), b"headrace " + purpose.encode(), "sha256")
+
+
+def _opened(token: str) -> str:
+    try:
+        return _cipher().decrypt(token.encode()).decode()
+    except InvalidToken:
+        settings = get_settings()
+        if settings.secret_keys:
+            raise
+        _kept(settings.data_dir / KEY_FILE, anew=True)  # sealed a moment ago, by a process that has a newer key
+        return _cipher().decrypt(token.encode()).decode()
 
 
 def _cipher() -> MultiFernet:
@@ -76,12 +100,20 @@ def _cipher() -> MultiFernet:
 
 def _keys() -> tuple[str, ...]:
     settings = get_settings()
-    return settings.secret_keys or (_kept(str(settings.data_dir / KEY_FILE)),)
+    return settings.secret_keys or _kept(settings.data_dir / KEY_FILE)
 
 
-@lru_cache(maxsize=4)
-def _kept(path: str) -> str:
-    return read_or_make(Path(path), lambda: Fernet.generate_key().decode("ascii"))
+def new_key() -> str:
+    return Fernet.generate_key().decode("ascii")
+
+
+def _kept(path: Path, *, anew: bool = False) -> tuple[str, ...]:
+    """The keys of the file, one a line, the newest first; read again every few seconds, since they may rotate."""
+    now = time.monotonic()
+    found = _files.get(path)
+    if anew or found is None or now >= found[1]:
+        found = _files[path] = (tuple(read_or_make(path, new_key).split()), now + KEYS_SECONDS)
+    return found[0]
 
 
 @lru_cache(maxsize=4)

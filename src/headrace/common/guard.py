@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any, cast
+from urllib.parse import urlencode
 
 from django.conf import settings as django_settings
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, URLResolver
 from django.utils.cache import patch_vary_headers
@@ -27,6 +28,7 @@ from headrace.common.access import (
     preflight_refusal,
     refusal,
 )
+from headrace.common.admission import aadmit, aafter, admit, afind_caller, after, find_caller, is_asked
 from headrace.common.conf import Settings, get_settings
 from headrace.common.http import error_response, refused
 from headrace.common.site import EVERY_DATABASE, site_wants_login
@@ -77,7 +79,10 @@ def access_middleware(get_response: Callable[[HttpRequest], Any]) -> Callable[[H
 
 
 def guarded(view: View) -> View:
-    """`view` behind the guard, where no middleware of ours has asked already; a RequestError becomes its answer."""
+    """`view` behind the guard: who asks, whether they may have this view, and a RequestError as its answer.
+
+    What the view wants is said by `identity.allows`, on the view or on what is returned here.
+    """
     if iscoroutinefunction(view):
 
         @wraps(view)
@@ -87,7 +92,10 @@ def guarded(view: View) -> View:
                 return _with_cors(request, refused_with)
             response: HttpResponseBase
             try:
+                admitted = await aadmit(request, asynchronous, kwargs) if is_asked(get_settings()) else None
                 response = _shaped(await view(request, *args, **kwargs))
+                if admitted is not None:
+                    response = await aafter(request, admitted, response)
             except (RequestError, Http404) as error:
                 response = _told(error)
             return response if checked else _with_cors(request, response)
@@ -101,7 +109,10 @@ def guarded(view: View) -> View:
             return _with_cors(request, refused_with)
         response: HttpResponseBase
         try:
+            admitted = admit(request, synchronous, kwargs) if is_asked(get_settings()) else None
             response = _shaped(view(request, *args, **kwargs))
+            if admitted is not None:
+                response = after(request, admitted, response)
         except (RequestError, Http404) as error:
             response = _told(error)
         return response if checked else _with_cors(request, response)
@@ -154,9 +165,11 @@ def _refusal(request: HttpRequest) -> HttpResponse | None:
     asked, settings = asked_of(request), get_settings()
     found = _refused(request, asked, settings)
     if found is None and needs_login(asked, settings, site=site_wants_login()):
-        user = getattr(request, "user", None)
-        authenticated = bool(user and user.is_authenticated)
-        found = login_refusal(asked, settings, authenticated=authenticated, site=site_wants_login())
+        try:
+            caller = find_caller(request)
+        except RequestError as error:
+            return refused(error)
+        found = login_refusal(asked, settings, authenticated=_is_known(caller), site=site_wants_login())
     return _answer(request, asked, found)
 
 
@@ -164,11 +177,22 @@ async def _arefusal(request: HttpRequest) -> HttpResponse | None:
     asked, settings = asked_of(request), get_settings()
     found = _refused(request, asked, settings)
     if found is None and needs_login(asked, settings, site=site_wants_login()):
-        user_of: Callable[[], Awaitable[Any]] | None = getattr(request, "auser", None)
-        user = await user_of() if user_of else getattr(request, "user", None)
-        authenticated = bool(user and user.is_authenticated)
-        found = login_refusal(asked, settings, authenticated=authenticated, site=site_wants_login())
+        try:
+            caller = await afind_caller(request)
+        except RequestError as error:
+            return refused(error)
+        found = login_refusal(asked, settings, authenticated=_is_known(caller), site=site_wants_login())
     return _answer(request, asked, found)
+
+
+def _is_known(caller: Any) -> bool:
+    return bool(caller is not None and caller.is_authenticated)
+
+
+def _is_page(request: HttpRequest) -> bool:
+    """Whether a person looks at this in a browser, and there is a page to sign in on."""
+    wants_page = request.method == "GET" and "text/html" in request.META.get("HTTP_ACCEPT", "")
+    return wants_page and bool(django_settings.is_overridden("LOGIN_URL"))  # type: ignore[misc]
 
 
 def _answer(request: HttpRequest, asked: Asked, found: Refusal | None) -> HttpResponse | None:
@@ -176,6 +200,8 @@ def _answer(request: HttpRequest, asked: Asked, found: Refusal | None) -> HttpRe
     preflight = asked.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.META
     if preflight and found is None:
         found = preflight_refusal(asked, get_settings())
+    if found is not None and found.status == 401 and _is_page(request):
+        return HttpResponseRedirect(f"{django_settings.LOGIN_URL}?{urlencode({'next': request.get_full_path()})}")
     if found is not None:
         return error_response(found.message, found.status, code=found.code, field=found.field)
     setattr(request, _CHECKED, True)

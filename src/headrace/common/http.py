@@ -58,7 +58,8 @@ def error_response(
 def refused(error: RequestError) -> HttpResponse:
     """A wrong request as its answer."""
     code = CODES.get(error.status, error.code) if error.code == "bad_request" else error.code
-    headers = {"Retry-After": "1"} if error.status in (429, 503) else None
+    wait = max(1, round(getattr(error, "retry_after", 1)))
+    headers = {"Retry-After": str(wait)} if error.status in (429, 503) else None
     return error_response(error.message, error.status, code=code, field=error.field, headers=headers)
 
 

@@ -30,8 +30,24 @@ def read_or_make(path: Path, make: Callable[[], str]) -> str:
     return secret
 
 
+def replace(path: Path, secret: str) -> None:
+    """Put another secret in the place of the file's, whole or not at all."""
+    _written(path, secret).replace(path)
+
+
 def _publish(path: Path, secret: str) -> None:
     """Whole or not at all, and first come first served: a hard link fails where a file already is."""
+    name = _written(path, secret)
+    try:
+        os.link(name, path)
+    except FileExistsError:
+        return
+    finally:
+        name.unlink()
+
+
+def _written(path: Path, secret: str) -> Path:
+    """A file beside `path`, for its owner alone, with the secret safely on the disk."""
     folder = data_folder(path.parent)
     descriptor, name = tempfile.mkstemp(dir=folder, prefix=f".{path.name}.")  # mode 0600
     try:
@@ -39,9 +55,7 @@ def _publish(path: Path, secret: str) -> None:
             file.write(secret + "\n")
             file.flush()
             os.fsync(file.fileno())
-        try:
-            os.link(name, path)
-        except FileExistsError:
-            return
-    finally:
+    except BaseException:
         Path(name).unlink()
+        raise
+    return Path(name)

@@ -40,11 +40,15 @@ class EventStreamResponse(StreamingHttpResponse):
             self.headers["Connection"] = "keep-alive"
 
     def _set_streaming_content(self, value: Source) -> None:
-        self._source = value
+        self._source: Any = value
         both = hasattr(value, "__aiter__") and hasattr(value, "__iter__")
         self.is_async = self._asynchronous if both else hasattr(value, "__aiter__")
         if (close := getattr(value, "close", None)) is not None:
             self._resource_closers.append(close)  # type: ignore[attr-defined]
+
+    def replace_source(self, change: Callable[[Any], Any]) -> None:
+        """Read from what `change` makes of the source; the source itself is still what is closed in the end."""
+        self._source = change(self._source)
 
     @property
     def streaming_content(self) -> Any:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, URLResolver
 from ninja import NinjaAPI, Schema
 from ninja.errors import HttpError, ValidationError
 from ninja.parser import Parser
@@ -19,6 +20,7 @@ from pydantic.alias_generators import to_camel
 
 from headrace.common.conf import get_settings
 from headrace.common.http import error_response, parse_json, read_body, refused, too_large
+from headrace.common.identity import Need, need_of
 from headrace.common.validation import shown
 from headrace.errors import RequestError
 
@@ -58,6 +60,23 @@ class RestAPI(NinjaAPI):
         self._documents = documents
         for kind in (RequestError, ValidationError, HttpError, Http404, RequestDataTooBig):
             self.add_exception_handler(kind, _told)
+
+    def _get_urls(self) -> list[URLPattern | URLResolver]:
+        """The URL patterns, each view with what the operations of its path want of a caller."""
+        patterns = cast(list[URLPattern], super()._get_urls())
+        wanted: dict[str, dict[str, tuple[Need | None, str]]] = {}
+        for router in self._get_bound_routers():
+            for path in router.path_operations.values():
+                views = {method: each.view_func for each in path.operations for method in each.methods}
+                own = {method: (need_of(view, method), view.__name__) for method, view in views.items()}
+                wanted |= {self.get_operation_url_name(each, router.template): own for each in path.operations}
+        for pattern in patterns:
+            own = wanted.get(str(pattern.name), {"*": ("known", "")})  # the document and the root are Ninja's own
+            if all(need for need, _ in own.values()):
+                view = cast(Any, pattern.callback)
+                view.headrace_allows = {method: need for method, (need, _) in own.items()}
+                view.headrace_actions = {method: name for method, (_, name) in own.items()}
+        return list(patterns)
 
     def get_openapi_schema(self, **options: Any) -> Any:
         schema = super().get_openapi_schema(**options)

@@ -7,11 +7,13 @@ has its own settings and needs none of this.
 from __future__ import annotations
 
 import os
+from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 
 from django.core.management.utils import get_random_secret_key
 
-from headrace.common.conf import load
+from headrace.common.conf import SettingError, load
 from headrace.common.keyfile import read_or_make
 from headrace.config.databases import database
 from headrace.config.logs import logging_settings
@@ -19,6 +21,8 @@ from headrace.config.logs import logging_settings
 _PACKAGE = Path(__file__).resolve().parents[1]
 _chosen = load()
 _logins = _chosen.auth == "required"
+if _logins and find_spec("axes") is None:
+    raise SettingError('HEADRACE_AUTH=required needs what signs people in: pip install "headrace[people]"')
 
 SECRET_KEY = read_or_make(_chosen.data_dir / "django.key", get_random_secret_key)
 DEBUG = False
@@ -30,18 +34,12 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "headrace.projects",
     "headrace.llm",
+    "headrace.people",
+    *(["axes"] if _logins else []),
 ]
 MIDDLEWARE = [
-    *(
-        [
-            "django.contrib.sessions.middleware.SessionMiddleware",
-            "django.contrib.auth.middleware.AuthenticationMiddleware",
-        ]
-        if _logins
-        else []
-    ),
     "headrace.gateway.errors.openai_errors",
-    "headrace.common.guard.access_middleware",
+    "headrace.common.guard.access_middleware",  # sessions are found by the keeper of people, off this path
 ]
 ROOT_URLCONF = "headrace.config.urls"
 APPEND_SLASH = False
@@ -66,6 +64,24 @@ STATIC_URL = "/static/"
 DATA_UPLOAD_MAX_MEMORY_SIZE = _chosen.max_body_bytes
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 14 * 86_400
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
+    for name, options in (
+        ("MinimumLengthValidator", {"min_length": 10}),
+        ("CommonPasswordValidator", {}),
+        ("UserAttributeSimilarityValidator", {}),
+    )
+]
+if _logins:
+    LOGIN_URL = "/sign/in"
+    AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+    AXES_FAILURE_LIMIT = 5
+    AXES_COOLOFF_TIME = timedelta(minutes=15)
+    AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]  # by name alone, anybody could lock the owner out
+    AXES_RESET_ON_SUCCESS = True
+    AXES_DISABLE_ACCESS_LOG = True
+    AXES_VERBOSE = False
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 

@@ -11,6 +11,7 @@ from django.urls import include, path
 from headrace.common.assets import asset_view, in_folder
 from headrace.common.guard import guarded_patterns
 from headrace.common.http import error_response
+from headrace.common.identity import allows
 from headrace.config.health import healthz, readyz
 from headrace.config.pages import home
 
@@ -18,10 +19,11 @@ _STATIC = Path(__file__).resolve().parents[1] / "static" / "headrace"
 
 urlpatterns = guarded_patterns(
     [
-        path("", home, name="home"),
-        path("healthz", healthz, name="healthz"),
-        path("readyz", readyz, name="readyz"),
-        path("static/headrace/<path:name>", asset_view(in_folder(_STATIC)), name="static"),
+        path("", allows("known")(home), name="home"),
+        path("healthz", allows("public")(healthz), name="healthz"),
+        path("readyz", allows("public")(readyz), name="readyz"),
+        path("static/headrace/<path:name>", allows("public")(asset_view(in_folder(_STATIC))), name="static"),
+        path("sign/", include("headrace.people.urls")),
         path("api/", include("headrace.urls")),
         path("v1/", include("headrace.gateway.urls")),
     ]

@@ -19,6 +19,7 @@ from headrace.common.conf import get_settings
 from headrace.common.database import in_database
 from headrace.common.guard import guarded
 from headrace.common.http import json_response, read_body, wrong_method
+from headrace.common.identity import allows, project_asked
 from headrace.common.room import check_room
 from headrace.common.services.llm_service import Answer, gather
 from headrace.common.services.llm_streaming import create_streaming_response
@@ -32,13 +33,12 @@ from headrace.gateway.names import listed_models, model_named
 from headrace.llm.idempotency import Started, key_of, start_once
 from headrace.llm.stream_views import journal_away
 from headrace.projects.access import aproject_of
-from headrace.projects.models import DEFAULT_PROJECT, Project
+from headrace.projects.models import Project
 from headrace.stream.events import Failure, Finish
-
-PROJECT_HEADER = "X-Headrace-Project"
 
 
 @openai_shaped
+@allows(POST="chat")
 @guarded
 async def chat_completions(request: HttpRequest) -> HttpResponseBase:
     """Answer a chat in OpenAI's form, streamed or whole (`docs/openai-api.md`)."""
@@ -58,6 +58,7 @@ async def chat_completions(request: HttpRequest) -> HttpResponseBase:
 
 
 @openai_shaped
+@allows(GET="read")
 @guarded
 async def models(request: HttpRequest) -> HttpResponseBase:
     """The models that can be asked by name."""
@@ -68,6 +69,7 @@ async def models(request: HttpRequest) -> HttpResponseBase:
 
 
 @openai_shaped
+@allows(GET="read")
 @guarded
 async def model(request: HttpRequest, name: str) -> HttpResponseBase:
     """One of them."""
@@ -91,8 +93,8 @@ async def _start(request: HttpRequest, asked: Completion) -> Started:
 
 
 async def _project(request: HttpRequest) -> Project:
-    """The project that the header names, else `default`; one that the caller may not use is a 404."""
-    return await aproject_of(request, request.headers.get(PROJECT_HEADER, "").strip() or DEFAULT_PROJECT)
+    """The project that the header names, else the token's own, else `default`; a foreign one is a 404."""
+    return await aproject_of(request, project_asked(request, await user_of(request), {}))
 
 
 async def _streamed(request: HttpRequest, started: Started, face: ChunkFace) -> HttpResponseBase:

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from ninja import Router, Status
 from pydantic import Field, StrictStr
 
+from headrace.common.identity import allows
 from headrace.common.request_types import MAX_ENDPOINT, MAX_KEY, MAX_NAME
 from headrace.common.requests import LOCAL, api_key, endpoint
 from headrace.common.rest import ErrorAnswer, WireSchema
@@ -82,6 +83,7 @@ ONE: dict[Any, Any] = {200: ConfigurationAnswer, **FAILED}
     summary="List a project's model configurations",
     operation_id="listModels",
 )
+@allows("read")
 def list_models(request: HttpRequest, project_id: str) -> ConfigurationList:
     found = _configurations(request, project_id)[:MAX_CONFIGURATIONS]
     return ConfigurationList(models=[_answer(each) for each in found])
@@ -94,6 +96,7 @@ def list_models(request: HttpRequest, project_id: str) -> ConfigurationList:
     summary="Store a model configuration",
     operation_id="createModel",
 )
+@allows("configure")
 def create_model(request: HttpRequest, project_id: str, model: NewConfiguration) -> Status[ConfigurationAnswer]:
     project = asked_project(request, project_id)
     if project.configurations.count() >= MAX_CONFIGURATIONS:
@@ -108,6 +111,7 @@ def create_model(request: HttpRequest, project_id: str, model: NewConfiguration)
     summary="Read a model configuration",
     operation_id="readModel",
 )
+@allows("read")
 def read_model(request: HttpRequest, project_id: str, config_id: str) -> ConfigurationAnswer:
     return _answer(_configuration(request, project_id, config_id))
 
@@ -119,6 +123,7 @@ def read_model(request: HttpRequest, project_id: str, config_id: str) -> Configu
     summary="Change a model configuration",
     operation_id="changeModel",
 )
+@allows("configure")
 def change_model(
     request: HttpRequest, project_id: str, config_id: str, model: ChangedConfiguration
 ) -> ConfigurationAnswer:
@@ -133,6 +138,7 @@ def change_model(
     summary="Delete a model configuration and its key",
     operation_id="deleteModel",
 )
+@allows("configure")
 def delete_model(request: HttpRequest, project_id: str, config_id: str) -> Status[None]:
     _configuration(request, project_id, config_id).delete()
     return Status(204, None)

@@ -15,6 +15,7 @@ from headrace.common.conf import get_settings
 from headrace.common.guard import guarded
 from headrace.common.hooks import GivenHook, Hooks, site_hooks
 from headrace.common.http import json_response, read_body, wrong_method
+from headrace.common.identity import allows
 from headrace.common.room import check_room, held_room
 from headrace.common.services.llm_streaming import create_streaming_response
 from headrace.common.streams.chat import EventStream, SSEStream
@@ -37,6 +38,7 @@ TIMEOUTS = frozenset(
 )
 
 
+@allows(POST="chat")
 @guarded
 async def playground_chat_stream(request: HttpRequest, project_id: str, **hooks: GivenHook) -> HttpResponseBase:
     """Start a chat; the answer is its event stream (`docs/protocol.md`).
@@ -60,6 +62,7 @@ async def playground_chat_stream(request: HttpRequest, project_id: str, **hooks:
     return create_streaming_response(stream, request=request, headers=_told(started))
 
 
+@allows(POST="chat")
 @guarded
 async def playground_chat(request: HttpRequest, project_id: str, **hooks: GivenHook) -> HttpResponseBase:
     """The same chat, answered once: JSON `{content, reasoning, toolCalls, finishReason, usage}`."""

@@ -13,6 +13,7 @@ from pydantic import Field, StrictStr
 from headrace.backends.localmodel import LOCAL_MODELS
 from headrace.common.abilities import abilities
 from headrace.common.database import in_database
+from headrace.common.identity import allows
 from headrace.common.model_list import ListedModel, provider_models
 from headrace.common.registry import all_rows, custom_rows, resolve
 from headrace.common.request_types import MAX_ENDPOINT, MAX_KEY
@@ -77,6 +78,7 @@ MODELS: dict[Any, Any] = {200: ModelNames, frozenset({400, 404, 429, 502, 504}):
 @router.get(
     "/providers/", response=ProviderList, by_alias=True, summary="List the providers", operation_id="listProviders"
 )
+@allows("known")
 def list_providers(request: HttpRequest) -> ProviderList:  # noqa: ARG001 - Ninja names it so
     return ProviderList(providers=[_answer(row) for row in all_rows()])
 
@@ -88,6 +90,7 @@ def list_providers(request: HttpRequest) -> ProviderList:  # noqa: ARG001 - Ninj
     summary="List a provider's models",
     operation_id="listProviderModels",
 )
+@allows("known")
 async def list_provider_models(request: HttpRequest, provider_id: str, asked: AskedProvider) -> ModelNames:
     address, key = endpoint(asked.endpoint), api_key(asked.api_key)
     return await _models(request, InlineModel(provider_id, address, "", key))
@@ -100,6 +103,7 @@ async def list_provider_models(request: HttpRequest, provider_id: str, asked: As
     summary="List the models at a stored configuration's provider",
     operation_id="listAvailableModels",
 )
+@allows("chat")
 async def list_available_models(request: HttpRequest, project_id: str, config_id: str) -> ModelNames:
     project = await aproject_of(request, project_id)
     return await _models(request, await in_database(lambda: stored_model(project, config_id)))

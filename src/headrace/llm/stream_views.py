@@ -19,6 +19,7 @@ from headrace.common.conf import get_settings
 from headrace.common.guard import guarded
 from headrace.common.hooks import GivenHook, Hooks, site_hooks
 from headrace.common.http import json_response, wrong_method
+from headrace.common.identity import allows
 from headrace.common.owners import project_key
 from headrace.common.services.llm_streaming import create_streaming_response
 from headrace.common.streams.chat import SSEStream
@@ -36,6 +37,7 @@ def journal_away() -> RequestError:
     return RequestError(message, code="journal_away", status=503)
 
 
+@allows(GET="read", DELETE="chat")
 @guarded
 async def playground_stream(
     request: HttpRequest, project_id: str, stream_id: str, **hooks: GivenHook
@@ -57,6 +59,7 @@ async def playground_stream(
     return _resumed(request, known, after)
 
 
+@allows(GET="read")
 @guarded
 async def playground_streams(request: HttpRequest, project_id: str, **hooks: GivenHook) -> HttpResponseBase:
     """The project's live and recent streams, newest first, with their figures."""

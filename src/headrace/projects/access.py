@@ -13,9 +13,10 @@ from headrace.common.callers import user_of
 from headrace.common.conf import get_settings
 from headrace.common.database import in_database
 from headrace.common.hooks import call, site_hooks
+from headrace.common.identity import Program
 from headrace.common.owners import not_allowed, unknown_project
 from headrace.errors import RequestError
-from headrace.projects.models import Project
+from headrace.projects.models import Membership, Project
 
 KNOWN_SECONDS = 2.0
 """How long a project that was found is believed to be there, and open to who found it: less than revoking may take."""
@@ -32,6 +33,8 @@ def projects_of(user: Any) -> QuerySet[Project]:
         return Project.objects.all()
     if user is None or not user.is_authenticated:
         return Project.objects.none()
+    if isinstance(user, Program):
+        return Project.objects.filter(public_id=user.project)
     if user.is_superuser:
         return Project.objects.all()
     return Project.objects.filter(members=user)
@@ -100,4 +103,6 @@ def forget_projects(**_: Any) -> None:
 
 post_save.connect(forget_projects, sender=Project, dispatch_uid="headrace.projects.saved")
 post_delete.connect(forget_projects, sender=Project, dispatch_uid="headrace.projects.deleted")
-m2m_changed.connect(forget_projects, sender=Project.members.through, dispatch_uid="headrace.projects.members")
+post_save.connect(forget_projects, sender=Membership, dispatch_uid="headrace.projects.member_saved")
+post_delete.connect(forget_projects, sender=Membership, dispatch_uid="headrace.projects.member_deleted")
+m2m_changed.connect(forget_projects, sender=Membership, dispatch_uid="headrace.projects.members")

@@ -12,5 +12,9 @@ class ProjectsConfig(AppConfig):
 
     def ready(self) -> None:
         from headrace.common.checks import check_site
+        from headrace.common.identity import keep, keeper
+        from headrace.projects.keeping import RolesKeeper
 
         register(check_site)  # once, however many of our apps ask for it
+        if keeper() is None:
+            keep(RolesKeeper())

@@ -1,4 +1,4 @@
-"""Projects: what streams and model configurations belong to, and who may use them."""
+"""Projects: what streams and model configurations belong to, and who may do what in them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,22 @@ PUBLIC_ID = RegexValidator(r"^[A-Za-z0-9][A-Za-z0-9_-]*\Z", "Letters, digits, - 
 DEFAULT_PROJECT = "default"
 
 
+class Role(models.TextChoices):
+    """`viewer` reads streams and configurations, `editor` also chats and changes them, `owner` also has the people."""
+
+    OWNER = "owner"
+    EDITOR = "editor"
+    VIEWER = "viewer"
+
+
 class Project(models.Model):
     """`public_id` is the `projectId` of addresses; it is never given to another project."""
 
     public_id = models.CharField(max_length=64, unique=True, validators=[PUBLIC_ID])
     name = models.CharField(max_length=200)
-    members = models.ManyToManyField(settings.AUTH_USER_MODEL, blank=True, related_name="headrace_projects")
+    members = models.ManyToManyField(
+        settings.AUTH_USER_MODEL, blank=True, related_name="headrace_projects", through="Membership"
+    )
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -23,3 +33,19 @@ class Project(models.Model):
 
     def __str__(self) -> str:
         return self.public_id
+
+
+class Membership(models.Model):
+    """One person in one project. `project.members.add(person)` makes an editor."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="headrace_memberships")
+    role = models.CharField(max_length=16, choices=Role.choices, default=Role.EDITOR, db_default=Role.EDITOR)
+
+    class Meta:
+        db_table = "headrace_projects_project_members"
+        ordering = ("pk",)
+        unique_together = (("project", "user"),)
+
+    def __str__(self) -> str:
+        return f"{self.user_id} is {self.role} of {self.project_id}"

@@ -15,7 +15,9 @@ from headrace.backends.http import HTTPClient, ignored_proxy_note
 from headrace.backends.journal import MemoryJournal
 from headrace.backends.loops import background_loop
 from headrace.common.conf import Settings, get_settings
+from headrace.common.limits import OpenStreams
 from headrace.common.streams.adjustments import AdjustmentMemory
+from headrace.common.streams.bounded import bounded
 from headrace.common.streams.live import LiveStream, StreamOptions
 from headrace.common.streams.sources import Source
 
@@ -34,12 +36,15 @@ class Streams:
         self.journal.on_reader = self._on_reader
         self.memory = AdjustmentMemory()
         self.draining = False
+        self.open = OpenStreams()
         self._live: dict[str, LiveStream] = {}
         self._lock = threading.Lock()
 
     def create(self, source: Source, options: StreamOptions, *, stream_id: str = "") -> LiveStream:
         """A stream that is ready to start, under this id or a new one."""
         stream_id = stream_id or new_stream_id()
+        self.open.take(options.project, options.caller)
+        source = bounded(source, get_settings().max_answer)
         stream = LiveStream(stream_id, source, options, self.journal, lambda: self._ended(stream_id))
         with self._lock:
             self._live[stream_id] = stream
@@ -71,7 +76,9 @@ class Streams:
 
     def _ended(self, stream_id: str) -> None:
         with self._lock:
-            self._live.pop(stream_id, None)
+            stream = self._live.pop(stream_id, None)
+        if stream is not None:
+            self.open.give(stream.options.project, stream.options.caller)
 
 
 def new_stream_id() -> str:
