@@ -15,7 +15,7 @@ from headrace.common.registry import resolve
 from headrace.common.requests import LOCAL, InlineModel, LocalModel, ModelRef, StoredModel
 from headrace.errors import RequestError
 from headrace.llm.models import ModelConfiguration
-from headrace.projects.models import Project
+from headrace.projects.finding import is_ours
 from headrace.providers.base import Provider
 from headrace.providers.presets import base_for
 
@@ -31,7 +31,7 @@ class Named:
     dialect: str
 
 
-def model_named(project: Project, name: str) -> Named:
+def model_named(project: Any, name: str) -> Named:
     """The model of this name. RequestError 404 in the words of OpenAI's API if there is none; blocks."""
     stored = _configurations(project)
     found = stored.filter(config_id=name).first() or stored.filter(name=name).first()
@@ -45,7 +45,7 @@ def model_named(project: Project, name: str) -> Named:
     return _at_provider(project, name, provider, model)
 
 
-def listed_models(project: Project) -> Iterator[dict[str, Any]]:
+def listed_models(project: Any) -> Iterator[dict[str, Any]]:
     """OpenAI's model objects: the project's configurations under their names, then the local models; blocks."""
     taken: set[str] = set()
     for each in _configurations(project)[:MAX_LISTED]:
@@ -61,7 +61,7 @@ def model_object(name: str, owner: str, created: int = 0) -> dict[str, Any]:
     return {"id": name, "object": "model", "created": created, "owned_by": owner}
 
 
-def _at_provider(project: Project, name: str, provider: str, model: str) -> Named:
+def _at_provider(project: Any, name: str, provider: str, model: str) -> Named:
     row = resolve(provider)
     stored = next((each for each in _configurations(project) if _is_of(each, provider, row)), None)
     if stored is not None:
@@ -90,8 +90,10 @@ def _is_of(stored: ModelConfiguration, provider: str, row: Provider) -> bool:
     )
 
 
-def _configurations(project: Project) -> Any:
-    return ModelConfiguration.objects.filter(project=project)
+def _configurations(project: Any) -> Any:
+    """Those of a project of ours; a site's own projects have none."""
+    stored = ModelConfiguration.objects
+    return stored.filter(project=project) if is_ours(project) else stored.none()
 
 
 def _unknown(name: str) -> RequestError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from contextlib import aclosing
+from typing import Any
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -18,6 +19,7 @@ from headrace.common.chats import Chat
 from headrace.common.conf import get_settings
 from headrace.common.database import in_database
 from headrace.common.guard import guarded
+from headrace.common.hooks import Hooks, site_hooks
 from headrace.common.http import json_response, read_body, wrong_method
 from headrace.common.identity import allows, project_asked
 from headrace.common.room import check_room
@@ -32,8 +34,7 @@ from headrace.gateway.errors import failure_response, openai_shaped
 from headrace.gateway.names import listed_models, model_named
 from headrace.llm.idempotency import Started, key_of, start_once
 from headrace.llm.stream_views import journal_away
-from headrace.projects.access import aproject_of
-from headrace.projects.models import Project
+from headrace.projects.finding import check_allowed, find_project
 from headrace.stream.events import Failure, Finish
 
 
@@ -64,7 +65,7 @@ async def models(request: HttpRequest) -> HttpResponseBase:
     """The models that can be asked by name."""
     if request.method not in ("GET", "HEAD"):
         return wrong_method(request, "GET")
-    project = await _project(request)
+    project = await _read_project(request)
     return json_response({"object": "list", "data": await in_database(lambda: list(listed_models(project)))})
 
 
@@ -75,7 +76,7 @@ async def model(request: HttpRequest, name: str) -> HttpResponseBase:
     """One of them."""
     if request.method not in ("GET", "HEAD"):
         return wrong_method(request, "GET")
-    project = await _project(request)
+    project = await _read_project(request)
     found = await in_database(lambda: next((each for each in listed_models(project) if each["id"] == name), None))
     if found is None:
         message = f"the model {name[:200]!r} is not among those that GET /v1/models lists"
@@ -85,16 +86,27 @@ async def model(request: HttpRequest, name: str) -> HttpResponseBase:
 
 async def _start(request: HttpRequest, asked: Completion) -> Started:
     key = key_of(request)
-    project = await _project(request)
+    hooks = site_hooks()
+    project = await _project(request, hooks)
     named = await in_database(lambda: model_named(project, asked.model))
     caller = await user_of(request)
     chat = Chat(named.model, asked.question(named.dialect), asked.settings)
-    return await start_once(chat, project, caller=str(caller.pk) if caller is not None else "", key=key)
+    await check_allowed(request, project, chat, hooks)
+    name = str(caller.pk) if caller is not None else ""
+    return await start_once(chat, project, caller=name, key=key, hooks=hooks)
 
 
-async def _project(request: HttpRequest) -> Project:
+async def _project(request: HttpRequest, hooks: Hooks) -> Any:
     """The project that the header names, else the token's own, else `default`; a foreign one is a 404."""
-    return await aproject_of(request, project_asked(request, await user_of(request), {}))
+    return await find_project(request, project_asked(request, await user_of(request), {}), hooks)
+
+
+async def _read_project(request: HttpRequest) -> Any:
+    """The project whose models are listed; the site's own say is heard."""
+    hooks = site_hooks()
+    project = await _project(request, hooks)
+    await check_allowed(request, project, None, hooks)
+    return project
 
 
 async def _streamed(request: HttpRequest, started: Started, face: ChunkFace) -> HttpResponseBase:
