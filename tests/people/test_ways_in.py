@@ -103,6 +103,11 @@ class TestInvitations:
         assert post(owner, "/sign/link", {"secret": second, "with": "session"}).status_code == 200
         assert Membership.objects.get(project=project, user=people.users["owner"]).role == "owner"  # nobody loses
 
+    def test_are_none_where_the_site_signs_people_in(self, people: People, required: Any) -> None:
+        required.ROOT_URLCONF = "tests.config.included_urls"
+        answer = post(people.client("owner"), "/ai/projects/default/invitations/", {})
+        assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+
     def test_end(self, people: People, somebody: Client) -> None:
         made = invite(Project.objects.get(public_id="default"), "viewer")
         Link.objects.update(expires=timezone.now() - timedelta(seconds=1))

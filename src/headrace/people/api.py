@@ -9,6 +9,7 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import is_valid_path
 from django.utils import timezone
 from ninja import Query, Router, Status
 
@@ -17,7 +18,7 @@ from headrace.common.conf import get_settings
 from headrace.common.identity import PERMISSIONS, Program, allows
 from headrace.common.rest import ErrorAnswer
 from headrace.errors import RequestError
-from headrace.people.links import invite
+from headrace.people.links import LINK_PATH, invite
 from headrace.people.models import AuditEntry, Link, Token
 from headrace.people.schemas import (
     AuditAnswer,
@@ -152,6 +153,9 @@ def list_invitations(request: HttpRequest, project_id: str) -> InvitationList:
 )
 @allows("manage")
 def create_invitation(request: HttpRequest, project_id: str, invitation: NewInvitation) -> Status[MadeInvitation]:
+    if not is_valid_path(LINK_PATH):
+        message = "this site signs people in by itself, and has no page for an invitation: add them as members"
+        raise RequestError(message, code="conflict", status=409)
     by = request.user.get_username()
     made = invite(
         _project(request, project_id), invitation.role, days=invitation.days, note=invitation.note.strip(), by=by
