@@ -80,12 +80,12 @@ async def docs_with_slash(_: HttpRequest) -> HttpResponse:
 
 urlpatterns = guarded_patterns(
     [
+        path("", include("headrace.llm.urls")),
         CheckedPattern(
             RoutePattern("docs", name="headrace-docs", is_endpoint=True), allows("known")(docs), name="headrace-docs"
         ),
         path("docs/", allows("known")(docs_with_slash)),
         path("docs/assets/<str:name>", allows("known")(_docs_asset), name="headrace-docs-asset"),
-        path("", include("headrace.llm.urls")),
         path("", api.urls),
     ]
 )

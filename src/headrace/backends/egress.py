@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
-from headrace.backends.http_address import Address, Kind, embedded, kind_of
+from headrace.backends.http_address import Address, Kind, embedded, kind_of, read_address
 from headrace.backends.http_target import Target, bracketed, parse_host, parse_port, parse_url, refusal
 from headrace.errors import UpstreamError
 
@@ -108,10 +108,9 @@ class EgressPolicy:
     def check_address(self, target: Target, ip: str) -> None:
         """The very address about to be connected to, for this target."""
         try:
-            address = ip_address(ip)
+            address, kind = read_address(ip)
         except ValueError:
             raise refusal(f"{target.origin} leads to something that is no address") from None
-        kind = kind_of(address)
         if "%" in ip or not self._permits(target, address, kind):
             raise self._refusal(target, address, kind)
 

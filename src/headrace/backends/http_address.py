@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 Address = IPv4Address | IPv6Address
@@ -60,6 +61,13 @@ def kind_of(address: Address) -> Kind:
         return Kind.METADATA
     kind = next(kind for network, kind in _TABLE if address in network)
     return Kind.EMBEDDED if kind is Kind.PUBLIC and embedded(address) else kind
+
+
+@lru_cache(maxsize=4096)
+def read_address(text: str) -> tuple[Address, Kind]:
+    """The address in this text and what it is for; ValueError for what is none. Few hosts are asked, and often."""
+    address = ip_address(text)
+    return address, kind_of(address)
 
 
 def embedded(address: Address) -> IPv4Address | None:

@@ -33,7 +33,8 @@ class StreamHandler(ASGIHandler):
         except RequestAborted:
             return
         with closing(body):
-            set_script_prefix(get_script_prefix(scope))
+            if scope.get("root_path"):
+                set_script_prefix(get_script_prefix(scope))
             await request_started.asend(sender=type(self), scope=scope)
             request, refusal = self.create_request(scope, body)
             answering = self._answer(request, send) if refusal is None else self._refuse(refusal, send)
@@ -41,9 +42,13 @@ class StreamHandler(ASGIHandler):
             if response is None:
                 await request_finished.asend(sender=type(self))
             elif isinstance(response, EventStreamResponse):
-                response.close()
+                response.close_source()
             else:
                 await sync_to_async(response.close)()
+
+    def make_view_atomic(self, view: Any) -> Any:
+        """No view of this server runs in a transaction of its request; looking through the databases finds that out."""
+        return view
 
     async def _answer(self, request: Any, send: Send) -> HttpResponseBase:
         response: HttpResponseBase = await self.run_get_response(request)

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "request", "status_code"}
+
+_PLAIN = re.compile(r"[!#-<>-~]+")  # ASCII that is printed, without space, quotation mark and equals sign
 
 
 def logging_settings(form: Literal["text", "json"]) -> dict[str, Any]:
@@ -63,10 +66,13 @@ class LineFormatter(logging.Formatter):
 
 
 def _line(text: str) -> str:
+    if text.isprintable():
+        return text
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
 def _value(value: object) -> str:
     text = str(value)
-    plain = text.isascii() and text.isprintable() and text and not set(text) & {" ", '"', "="}
-    return text if plain else json.dumps(text, ensure_ascii=False) if text.isprintable() else json.dumps(text)
+    if _PLAIN.fullmatch(text):
+        return text
+    return json.dumps(text, ensure_ascii=False) if text.isprintable() else json.dumps(text)

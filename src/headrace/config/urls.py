@@ -19,12 +19,12 @@ _STATIC = Path(__file__).resolve().parents[1] / "static" / "headrace"
 
 urlpatterns = guarded_patterns(
     [
+        path("api/", include("headrace.urls")),  # first, because most requests are chats
         path("", allows("known")(home), name="home"),
         path("healthz", allows("public")(healthz), name="healthz"),
         path("readyz", allows("public")(readyz), name="readyz"),
         path("static/headrace/<path:name>", allows("public")(asset_view(in_folder(_STATIC))), name="static"),
         path("sign/", include("headrace.people.urls")),
-        path("api/", include("headrace.urls")),
         path("v1/", include("headrace.gateway.urls")),
     ]
 )

@@ -30,6 +30,7 @@ from headrace.errors import RequestError
 from headrace.llm.chats import prepared_chat, start_chat
 
 HEADER = "Idempotency-Key"
+HEADER_VARIABLE = "HTTP_IDEMPOTENCY_KEY"
 STARTING_SECONDS = 10.0  # between a claim and its stream lie milliseconds: after this long, its worker died there
 WAIT_SECONDS = 2.0  # for a stream that is just being started
 LOOK_SECONDS = 0.02
@@ -67,7 +68,7 @@ class Claim:
 
 def key_of(request: HttpRequest) -> str:
     """The request's key; empty where it has none. RequestError for one that is none."""
-    key = request.headers.get(HEADER)
+    key = request.META.get(HEADER_VARIABLE)
     if key is not None and _KEY.fullmatch(key) is None:
         message = f"{HEADER} must be 1 to 128 of the characters A-Z a-z 0-9 : _ -; got {key[:40]!r}"
         raise RequestError(message, field=HEADER)

@@ -13,7 +13,7 @@ from typing import Final, assert_never
 import msgspec
 
 from headrace.errors import FramingError
-from headrace.providers.base import CountingParser, Provider
+from headrace.providers.base import Provider
 from headrace.providers.failures import failure
 from headrace.providers.lenient import is_whole
 from headrace.providers.scrubbing import one_line, scrub
@@ -67,7 +67,7 @@ class StreamDecoder:
         self._adapter = provider.adapter
         self._framing = provider.adapter.framing()
         self._parser = provider.adapter.parser()
-        self._counting = self._parser if isinstance(self._parser, CountingParser) else None
+        self._counted: Callable[[], Usage | None] | None = getattr(self._parser, "counted", None)
         self._usage: Usage | None = None
         style = provider.think if isinstance(think, _FromProvider) else think
         self._splitter = ThinkSplitter(style if style is not None else DEFAULT)
@@ -83,7 +83,7 @@ class StreamDecoder:
 
     @property
     def usage(self) -> Usage | None:
-        return self._usage if self._usage or self._counting is None else self._counting.counted()
+        return self._usage if self._usage or self._counted is None else self._counted()
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that these bytes complete."""

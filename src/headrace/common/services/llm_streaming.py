@@ -80,6 +80,6 @@ def _headers(chunks: Source, request: HttpRequest | None) -> dict[str, str]:
     ours = {"X-Stream-Id": chunks.stream_id}
     if request is not None and get_settings().compression:
         ours["Vary"] = "Accept-Encoding"
-        if (encoding := choose_encoding(request.headers.get("Accept-Encoding"))) is not None:
+        if (encoding := choose_encoding(request.META.get("HTTP_ACCEPT_ENCODING"))) is not None:
             ours["Content-Encoding"] = encoding
     return ours

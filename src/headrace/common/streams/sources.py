@@ -185,7 +185,7 @@ class _Attempts:
                     if len(events) < 2 or type(events[-2]) is not Failure:
                         answer.release()
                     return
-                if loop.time() - last < FAST_GAP:
+                if self._trace.shown and loop.time() - last < FAST_GAP:
                     await answer.settle(GROUP_GAP)
                 last = loop.time()
         finally:
