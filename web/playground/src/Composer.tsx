@@ -63,7 +63,7 @@ export function Composer({ onSettings, onPresets }: Opening): React.JSX.Element 
         <button className="button button-quiet button-square max-sm:hidden" type="button" onClick={onPresets} aria-label={words.presets} title={words.presets}><Icon name="preset" size={18} /></button>
         <input ref={picker} className="hidden" type="file" multiple aria-label={words.attach} onChange={({ target }) => { void store.attach([...(target.files ?? [])]); target.value = ""; }} />
         <label className="sr-only" htmlFor="prompt">{words.ask}</label>
-        <textarea id="prompt" ref={box} rows={1} className="field-sizing-content max-h-48 min-h-9 min-w-0 flex-1 resize-none bg-transparent px-1.5 py-1.5 text-base leading-6 placeholder:text-quiet/80 focus:outline-none md:text-[0.9375rem]"
+        <textarea id="prompt" ref={box} rows={1} className="field-sizing-content max-h-48 min-h-9 min-w-0 flex-1 resize-none bg-transparent px-1.5 py-1.5 text-base leading-6 placeholder:text-quiet/80 max-sm:placeholder:text-sm focus:outline-none md:text-[0.9375rem]"
           placeholder={dropping ? words.dropHere : words.ask} value={draft} enterKeyHint="send" onChange={({ target }) => store.setDraft(target.value)} onKeyDown={onKey} onPaste={onPaste} />
         {running ? (
           <button className="button" type="button" onClick={() => store.stop()}><Icon name="stop" size={13} /> {words.stopAll}</button>
