@@ -45,6 +45,17 @@ async def ended(page: Page, pane: int = 1) -> None:
     await page.wait_for_selector(f"main section:nth-of-type({pane}) article:last-child dl")
 
 
+async def button(page: Page, name: str, pane: int = 1) -> None:
+    """Press it in this pane; the last of that name."""
+    place = page.locator(f"main section:nth-of-type({pane})")
+    await place.get_by_role("button", name=name, exact=True).last.click()
+
+
+def talks(upstream: ScriptedUpstream) -> list[list[Any]]:
+    """The contents of the messages of each request that it had."""
+    return [[each["content"] for each in json.loads(request.body)["messages"]] for request in upstream.requests]
+
+
 async def closed(page: Page) -> None:
     """Nothing was refused by the page's policy; nothing stays open."""
     assert await page.evaluate("window.violations") == []

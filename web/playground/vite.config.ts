@@ -3,13 +3,24 @@ import { fileURLToPath } from "node:url";
 
 import tailwindcss from "@tailwindcss/vite";
 import react from "@vitejs/plugin-react";
+import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
+/** KaTeX's stylesheet names each font in three formats. Every browser that runs the page reads the first. */
+const woff2Only: Plugin = {
+  name: "woff2-only",
+  enforce: "pre",
+  transform(code, id) {
+    if (!id.includes("katex") || !/\.css($|\?)/.test(id)) return null;
+    return code.replace(/,\s*url\([^)]+\.(woff|ttf)\)\s*format\("(woff|truetype)"\)/g, "");
+  },
+};
+
 export default defineConfig({
   base: "/static/headrace/app/",
-  plugins: [react(), tailwindcss()],
+  plugins: [woff2Only, react(), tailwindcss()],
   resolve: {
     alias: {
       "@headrace/client": here("../client/src/index.ts"),

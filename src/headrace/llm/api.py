@@ -17,6 +17,7 @@ from headrace.common.rest import ErrorAnswer, WireSchema
 from headrace.errors import RequestError
 from headrace.llm.models import ModelConfiguration
 from headrace.projects.access import asked_project
+from headrace.providers.text_only import reads_text_only
 
 router = Router(tags=["models"])
 ERRORS = frozenset({400, 404})
@@ -63,6 +64,7 @@ class ConfigurationAnswer(WireSchema):
     endpoint: str
     model_id: str
     has_key: bool
+    reads_images: bool = Field(description="False: known to read text only.")
     fallbacks: list[str]
     created: datetime
     updated: datetime
@@ -214,6 +216,7 @@ def _answer(found: ModelConfiguration) -> ConfigurationAnswer:
         endpoint=found.endpoint,
         model_id=found.model_id,
         has_key=found.has_key,
+        reads_images=found.provider_id != LOCAL and not reads_text_only(found.model_id),
         fallbacks=found.fallbacks,
         created=found.created,
         updated=found.updated,

@@ -25,9 +25,14 @@ _TEXT_ONLY = re.compile(
 )
 
 
+def reads_text_only(model: str) -> bool:
+    """Whether this model is known to see no pictures."""
+    return _TEXT_ONLY.search(model) is not None
+
+
 def refuse_images(messages: Sequence[Message], model: str) -> None:
     """RequestError that names the first image, where this model reads none."""
-    if not _TEXT_ONLY.search(model):
+    if not reads_text_only(model):
         return
     for at, message in enumerate(messages):
         content = message.get("content")

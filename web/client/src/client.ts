@@ -54,6 +54,11 @@ export interface ChatOptions {
   onPhase?: ((phase: Phase, reason?: unknown) => void) | undefined;
 }
 
+export interface StartOptions extends ChatOptions {
+  /** A start under the same key is the same stream: a page that is left before it knows the stream's id sends it again. */
+  idempotencyKey?: string | undefined;
+}
+
 export interface JoinOptions extends ChatOptions {
   /** The number of the last event that was read; 0, the default, is from the beginning. */
   after?: number | undefined;
@@ -70,13 +75,13 @@ export class Headrace {
   }
 
   /** Start a chat. Nothing is sent before the stream is iterated or asked for its answer. */
-  chat(request: ChatRequest, options: ChatOptions = {}): ChatStream {
+  chat(request: ChatRequest, options: StartOptions = {}): ChatStream {
     return this.#stream(
       {
         url: `${this.#playground}/chat/stream/`,
         method: "POST",
         body: JSON.stringify(resumable(request)),
-        idempotencyKey: randomKey(),
+        idempotencyKey: options.idempotencyKey ?? randomKey(),
         streamUrl: this.#address,
       },
       options,

@@ -9,7 +9,9 @@ export {
   type JoinOptions,
   type Message,
   type Model,
+  type StartOptions,
   type StreamOptions,
+  randomKey,
 } from "./client.js";
 export { type CsrfToken } from "./csrf.js";
 export { HeadraceError } from "./errors.js";

@@ -1,15 +1,19 @@
-import { useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 
+import { CodeDialog } from "./CodeDialog";
 import { Composer } from "./Composer";
-import { AddModel, Keys, Settings } from "./dialogs";
+import { AddModel, Keys } from "./dialogs";
 import { Header } from "./Header";
+import { Icon } from "./Icon";
 import { PaneView } from "./PaneView";
+import { Presets } from "./Presets";
+import { Settings } from "./Settings";
 import { MOST_PANES } from "./state";
 import { store, useStore } from "./store";
 import { problemTitle } from "./problems";
 import { useLanguage, useWords } from "./words";
 
-export type Dialog = "add" | "settings" | "keys" | undefined;
+export type Dialog = "add" | "settings" | "keys" | "presets" | "code" | undefined;
 
 const WIDTHS = ["", "md:grid-cols-1", "md:grid-cols-2", "md:grid-cols-2 xl:grid-cols-3", "md:grid-cols-2 2xl:grid-cols-4"];
 
@@ -17,11 +21,20 @@ export function App(): React.JSX.Element {
   const panes = useStore((state) => state.panes);
   const [dialog, setDialog] = useState<Dialog>();
   const [asking, setAsking] = useState<string>();
+  const [turnId, setTurnId] = useState<string>();
   useKeys(setDialog);
   const close = (): void => setDialog(undefined);
   const add = (paneId?: string): void => {
     setAsking(paneId);
     setDialog("add");
+  };
+  const code = useCallback((turnId: string): void => {
+    setTurnId(turnId);
+    setDialog("code");
+  }, []);
+  const settings = (paneId?: string): void => {
+    setAsking(paneId);
+    setDialog("settings");
   };
   return (
     <div className="flex h-dvh flex-col">
@@ -29,14 +42,31 @@ export function App(): React.JSX.Element {
       <Notice />
       <main className={`grid min-h-0 flex-1 auto-rows-fr gap-3 px-3 pb-2 max-md:auto-cols-[100%] max-md:grid-flow-col max-md:snap-x max-md:snap-mandatory max-md:overflow-x-auto md:px-4 ${WIDTHS[Math.min(panes.length, MOST_PANES)]} ${panes.length === 1 ? "mx-auto w-full max-w-4xl" : ""}`}>
         {panes.map((pane, at) => (
-          <PaneView key={pane.id} pane={pane} place={at + 1} count={panes.length} onAdd={() => add(pane.id)} />
+          <PaneView key={pane.id} pane={pane} place={at + 1} count={panes.length} onAdd={() => add(pane.id)} onCode={code} onSettings={settings} />
         ))}
       </main>
-      <Composer onSettings={() => setDialog("settings")} />
+      <Undo />
+      <Composer onSettings={() => settings()} onPresets={() => setDialog("presets")} />
       <AddModel open={dialog === "add"} onClose={close} paneId={asking} />
-      <Settings open={dialog === "settings"} onClose={close} />
+      <Settings open={dialog === "settings"} onClose={close} paneId={asking} />
+      <Presets open={dialog === "presets"} onClose={close} />
+      <CodeDialog open={dialog === "code"} onClose={close} turnId={turnId} />
       <Keys open={dialog === "keys"} onClose={close} />
     </div>
+  );
+}
+
+/** What was put aside can be taken back until something else is asked. */
+function Undo(): React.JSX.Element | null {
+  const words = useWords();
+  const undo = useStore((state) => state.undo);
+  if (!undo?.some(({ turns }) => turns.length)) return null;
+  return (
+    <p className="mx-auto mb-2 flex items-center gap-2 rounded-full border border-line bg-card py-1 pl-4 pr-1 text-sm shadow-sm" role="status">
+      {words.takenBack}
+      <button className="button button-quiet h-7 rounded-full text-accent" type="button" onClick={() => store.undo()}>{words.undo}</button>
+      <button className="button button-quiet button-square h-7 w-7 rounded-full" type="button" aria-label={words.close} onClick={() => store.forgetUndo()}><Icon name="close" size={14} /></button>
+    </p>
   );
 }
 

@@ -1,8 +1,9 @@
-import { useEffect, useLayoutEffect, useRef, useState } from "react";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 
 import { LOCAL } from "./api";
+import type { Acts } from "./Foot";
 import { Icon } from "./Icon";
-import { isRunning, type Pane } from "./state";
+import { MOST_PANES, chosenOf, isRunning, type Pane } from "./state";
 import { store, useStore } from "./store";
 import { TurnView } from "./TurnView";
 import { useWords } from "./words";
@@ -15,20 +16,36 @@ interface Shown {
   place: number;
   count: number;
   onAdd: () => void;
+  onCode: (turnId: string) => void;
+  onSettings: (paneId: string) => void;
 }
 
-export function PaneView({ pane, place, count, onAdd }: Shown): React.JSX.Element {
+export function PaneView({ pane, place, count, onAdd, onCode, onSettings }: Shown): React.JSX.Element {
   const words = useWords();
+  const acts = useMemo<Acts>(() => ({
+    retry: () => store.retry(pane.id),
+    goOn: () => store.goOn(pane.id),
+    code: onCode,
+    branch: count < MOST_PANES ? (turnId) => store.branch(pane.id, turnId) : undefined,
+    vote: count > 1 ? (turnId) => store.vote(pane.id, turnId) : undefined,
+    withThis: count > 1 ? () => store.continueWith(pane.id) : undefined,
+  }), [pane.id, count, onCode]);
+  const hidden = useStore(({ blind, panes }) => blind && count > 1 && !voted(panes));
   const running = pane.turns.some(isRunning);
   const { box, atEnd, toEnd, onScroll } = useFollowing(pane);
   return (
     <section className="relative flex min-h-0 min-w-0 snap-center flex-col overflow-hidden md:max-xl:[&:nth-child(3):last-child]:col-span-2 rounded-2xl border border-line bg-card shadow-sm" aria-label={`${words.model} ${place}`}>
       <div className="flex items-center gap-1 border-b border-line py-1.5 pl-2 pr-1.5">
-        <Picker pane={pane} onAdd={onAdd} />
+        {hidden ? <p className="mr-auto px-2 text-sm font-semibold">{words.hiddenModel} {String.fromCharCode(64 + place)}</p> : <Picker pane={pane} onAdd={onAdd} />}
         {count > 1 && <span className="mr-1 text-xs text-quiet tabular-nums md:hidden">{place}/{count}</span>}
         {running && (
           <button className="button button-quiet h-8 px-2" type="button" onClick={() => store.stop(pane.id)}>
             <Icon name="stop" size={13} /> {words.stop}
+          </button>
+        )}
+        {count > 1 && (
+          <button className={`button button-quiet button-square h-8 w-8 ${pane.parameters ? "text-accent" : ""}`} type="button" aria-label={words.paneSettings} title={words.paneSettings} onClick={() => onSettings(pane.id)}>
+            <Icon name="settings" />
           </button>
         )}
         {count > 1 && (
@@ -37,10 +54,11 @@ export function PaneView({ pane, place, count, onAdd }: Shown): React.JSX.Elemen
           </button>
         )}
       </div>
+      <Differing pane={pane} />
       <div ref={box} onScroll={onScroll} className="min-h-0 flex-1 overflow-y-auto overscroll-contain px-4 py-4" tabIndex={0} role="log" aria-live="off">
         {pane.turns.length === 0 && <Empty pane={pane} first={place === 1} />}
         {pane.turns.map((turn, at) => (
-          <TurnView key={turn.id} turn={turn} {...(at === pane.turns.length - 1 ? { onRetry: () => store.retry(pane.id) } : {})} />
+          <TurnView key={turn.id} turn={turn} acts={acts} last={at === pane.turns.length - 1} />
         ))}
       </div>
       {!atEnd && (
@@ -49,6 +67,30 @@ export function PaneView({ pane, place, count, onAdd }: Shown): React.JSX.Elemen
         </button>
       )}
     </section>
+  );
+}
+
+/** Whether the last question has had its vote: then names may be seen. */
+function voted(panes: readonly Pane[]): boolean {
+  return panes.some(({ turns }) => turns.at(-1)?.better);
+}
+
+/** What an unlinked pane asks in another way than the others. */
+function Differing({ pane }: { pane: Pane }): React.JSX.Element | null {
+  const words = useWords();
+  const shared = useStore((state) => state.parameters);
+  const own = pane.parameters;
+  if (!own) return null;
+  const names = [...new Set([...chosenOf(own), ...chosenOf(shared)])].filter((name) => own[name] !== shared[name]);
+  if (!names.length) return null;
+  return (
+    <ul className="flex flex-wrap gap-1 border-b border-line px-3 py-1.5 text-xs" aria-label={words.paneSettings}>
+      {names.map((name) => (
+        <li key={name} className="max-w-full truncate rounded-full bg-tint px-2 py-px text-accent">
+          {words[name]}: {own[name] === null || own[name] === "" ? words.modelDefault : own[name]}
+        </li>
+      ))}
+    </ul>
   );
 }
 

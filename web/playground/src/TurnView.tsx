@@ -1,22 +1,23 @@
 import { memo, useEffect, useState } from "react";
 
+import { Attached } from "./Attached";
+import { Failed, Foot, type Acts } from "./Foot";
 import { Icon } from "./Icon";
 import { Markdown } from "./Markdown";
-import { problemTitle } from "./problems";
 import { isComposing } from "./keys";
 import { isRunning, type Turn } from "./state";
 import { store } from "./store";
-import { seconds, useLanguage, useWords } from "./words";
+import { seconds, useWords } from "./words";
 
 export const TurnView = memo(
-  function TurnView({ turn, onRetry }: { turn: Turn; onRetry?: () => void }) {
+  function TurnView({ turn, acts, last }: { turn: Turn; acts: Acts; last: boolean }) {
     const words = useWords();
     const { answer } = turn;
     const running = isRunning(turn);
     const silent = running && !answer.content && !answer.reasoning && !answer.toolCalls.length;
     return (
       <article className="mb-6 last:mb-0">
-        <Question turn={turn} editable={!running && onRetry !== undefined} />
+        <Question turn={turn} editable={!running && last} />
         <Thinking turn={turn} />
         <div aria-label={words.answer} aria-busy={running}>
           {answer.content && <Markdown text={answer.content} streaming={running} />}
@@ -27,13 +28,13 @@ export const TurnView = memo(
         <Sources turn={turn} />
         {silent && turn.phase !== "reconnecting" && <Waiting since={turn.asked} />}
         {turn.phase === "reconnecting" && <p className="mt-2 flex items-center gap-2 text-sm text-quiet" role="status"><Dot /> {words.reconnecting}</p>}
-        <Failed turn={turn} />
-        {!running && <Foot turn={turn} {...(onRetry ? { onRetry } : {})} />}
+        <Failed turn={turn} {...(last && !running ? { onRetry: acts.retry } : {})} />
+        {!running && <Foot turn={turn} acts={acts} last={last} />}
         <p className="sr-only" aria-live="polite">{running ? "" : answer.content}</p>
       </article>
     );
   },
-  (before, after) => before.turn === after.turn && !before.onRetry === !after.onRetry,
+  (before, after) => before.turn === after.turn && before.last === after.last && before.acts === after.acts,
 );
 
 function Question({ turn, editable }: { turn: Turn; editable: boolean }): React.JSX.Element {
@@ -43,6 +44,7 @@ function Question({ turn, editable }: { turn: Turn; editable: boolean }): React.
     setEditing(false);
     store.edit(turn.prompt, text);
   };
+  if (turn.continues) return <p className="mb-3 flex items-center gap-2 text-xs text-quiet before:h-px before:flex-1 before:bg-line after:h-px after:flex-1 after:bg-line">{words.continued}</p>;
   if (editing && editable) return <Edited turn={turn} onSend={send} onCancel={() => setEditing(false)} />;
   return (
     <div className="group mb-3 flex items-center justify-end gap-1">
@@ -52,7 +54,10 @@ function Question({ turn, editable }: { turn: Turn; editable: boolean }): React.
           <Icon name="edit" size={14} />
         </button>
       )}
-      <p className="max-w-[90%] whitespace-pre-wrap break-words rounded-2xl rounded-br-md bg-tint px-3.5 py-2">{turn.prompt}</p>
+      <div className="flex max-w-[90%] min-w-0 flex-col items-end gap-1.5">
+        <Attached files={turn.files} />
+        {turn.prompt && <p className="max-w-full whitespace-pre-wrap break-words rounded-2xl rounded-br-md bg-tint px-3.5 py-2">{turn.prompt}</p>}
+      </div>
     </div>
   );
 }
@@ -136,75 +141,3 @@ function Clock({ since }: { since: number }): React.JSX.Element {
   return <span className="font-normal tabular-nums" aria-hidden="true">{seconds(Math.max(0, now - since))}</span>;
 }
 
-function Failed({ turn }: { turn: Turn }): React.JSX.Element | null {
-  const language = useLanguage();
-  const failure = turn.problem ?? (turn.answer.failure && { code: turn.answer.failure.code, message: turn.answer.failure.error });
-  if (!failure) return null;
-  return (
-    <div className="mt-3 rounded-xl border border-bad/30 bg-bad-soft px-3.5 py-2.5 text-sm" role="alert">
-      <p className="font-semibold text-bad">{problemTitle(failure.code, language)}</p>
-      {failure.message && <p className="mt-0.5 break-words">{failure.message}</p>}
-      <p className="mt-0.5 font-mono text-xs text-quiet">{failure.code}</p>
-    </div>
-  );
-}
-
-function Foot({ turn, onRetry }: { turn: Turn; onRetry?: () => void }): React.JSX.Element {
-  const words = useWords();
-  const [copied, setCopied] = useState(false);
-  const copy = (): void => {
-    void navigator.clipboard.writeText(turn.answer.content).then(() => setCopied(true));
-    setTimeout(() => setCopied(false), 1500);
-  };
-  return (
-    <div className="mt-3 flex flex-wrap items-center gap-x-1 gap-y-1">
-      <Figures turn={turn} />
-      <span className="ml-auto flex">
-        {turn.answer.content && (
-          <button className="button button-quiet h-7 px-2 text-xs" type="button" onClick={copy}>
-            <Icon name={copied ? "done" : "copy"} size={13} /> {copied ? words.copied : words.copy}
-          </button>
-        )}
-        {onRetry && (
-          <button className="button button-quiet h-7 px-2 text-xs" type="button" onClick={onRetry}>
-            <Icon name="retry" size={13} /> {words.retry}
-          </button>
-        )}
-      </span>
-    </div>
-  );
-}
-
-/** Time, speed, tokens, ending: what the server measured. */
-function Figures({ turn }: { turn: Turn }): React.JSX.Element {
-  const words = useWords();
-  const { finish } = turn.answer;
-  if (!finish) return <span className="text-xs text-quiet">{turn.answer.content || turn.problem ? "" : words.unfinished}</span>;
-  const { usage, timing, attempts, reason, cost } = finish;
-  const about = usage?.source === "estimated" ? "≈ " : "";
-  const shown: [string, string][] = [];
-  if (timing?.ttftMs != null) shown.push([words.ttft, seconds(timing.ttftMs)]);
-  if (timing?.tokensPerSecond) shown.push(["tokens/s", timing.tokensPerSecond.toFixed(timing.tokensPerSecond < 10 ? 1 : 0)]);
-  if (timing?.durationMs != null) shown.push([words.total, seconds(timing.durationMs)]);
-  if (usage) {
-    shown.push([words.in, about + usage.inputTokens], [words.out, about + usage.outputTokens]);
-    if (usage.reasoningTokens) shown.push([words.thoughtTokens, about + usage.reasoningTokens]);
-  }
-  if (cost !== undefined) shown.push([words.cost, `$${cost.toPrecision(2)}`]);
-  if (finish.answeredBy) shown.push([words.answeredBy, `${finish.answeredBy.provider} ${finish.answeredBy.model}`]);
-  if (attempts > 1) shown.push([words.attempts, String(attempts)]);
-  return (
-    <dl className="flex flex-wrap items-center gap-x-3 gap-y-0.5 text-xs text-quiet tabular-nums">
-      {shown.map(([name, value]) => (
-        <div key={name} className="flex gap-1">
-          <dt>{name}</dt>
-          <dd className="font-medium text-text">{value}</dd>
-        </div>
-      ))}
-      <div className={`rounded-full px-2 py-px font-medium ${reason === "stop" ? "bg-tint text-accent" : reason === "error" ? "bg-bad-soft text-bad" : "bg-soft text-quiet"}`}>
-        <dt className="sr-only">finish</dt>
-        <dd>{reason === "cancelled" ? words.stopped : reason}</dd>
-      </div>
-    </dl>
-  );
-}

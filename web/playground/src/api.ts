@@ -9,6 +9,8 @@ export interface ModelConfig {
   endpoint: string;
   modelId: string;
   hasKey: boolean;
+  /** False: known to read text only. */
+  readsImages?: boolean;
 }
 
 export interface NewModel {
@@ -90,4 +92,12 @@ export async function findModels(providers: readonly Provider[]): Promise<FoundM
     return chatting.slice(0, MOST_FOUND).map((modelId) => ({ provider, modelId }));
   });
   return (await Promise.all(found)).flat();
+}
+
+/** A stream's events as the server sends them, from the first on, for as long as it keeps them. */
+export async function streamText(project: string, id: string, signal: AbortSignal): Promise<string> {
+  const path = `/api/projects/${encodeURIComponent(project)}/playground/streams/${encodeURIComponent(id)}/?includeUsage=true&includeIds=true`;
+  const response = await fetch(path, { signal });
+  if (!response.ok) throw new HeadraceError(`http_${response.status}`, response.statusText, { status: response.status });
+  return response.text();
 }

@@ -3,16 +3,15 @@ import { useEffect, useRef, useState, type ReactNode } from "react";
 
 import { LOCAL, listProviderModels, type NewModel } from "./api";
 import { Icon } from "./Icon";
-import type { Parameters } from "./state";
 import { store, useStore } from "./store";
 import { useWords } from "./words";
 
-interface Opened {
+export interface Opened {
   open: boolean;
   onClose: () => void;
 }
 
-function Modal({ open, onClose, title, children }: Opened & { title: string; children: ReactNode }): React.JSX.Element {
+export function Modal({ open, onClose, title, wide, children }: Opened & { title: string; wide?: boolean; children: ReactNode }): React.JSX.Element {
   const words = useWords();
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
@@ -21,7 +20,7 @@ function Modal({ open, onClose, title, children }: Opened & { title: string; chi
     dialog.current?.querySelector<HTMLElement>("input, textarea")?.focus();
   }, [open]);
   return (
-    <dialog ref={dialog} className="dialog" aria-label={title} onClose={onClose} onClick={({ target }) => target === dialog.current && onClose()}>
+    <dialog ref={dialog} className={`dialog ${wide ? "dialog-wide" : ""}`} aria-label={title} onClose={onClose} onClick={({ target }) => target === dialog.current && onClose()}>
       <div className="mb-4 flex items-center justify-between">
         <h2 className="text-lg font-semibold tracking-tight">{title}</h2>
         <button className="button button-quiet button-square h-8 w-8" type="button" onClick={onClose} aria-label={words.close}><Icon name="close" /></button>
@@ -31,7 +30,7 @@ function Modal({ open, onClose, title, children }: Opened & { title: string; chi
   );
 }
 
-function Field({ label, hint, children }: { label: string; hint?: string; children: ReactNode }): React.JSX.Element {
+export function Field({ label, hint, children }: { label: string; hint?: string; children: ReactNode }): React.JSX.Element {
   return (
     <label className="mb-3 block text-sm">
       <span className="mb-1 flex flex-wrap items-baseline gap-x-2 font-medium">{label} {hint && <span className="text-xs font-normal text-quiet">{hint}</span>}</span>
@@ -106,42 +105,6 @@ export function AddModel({ open, onClose, paneId }: Opened & { paneId: string | 
         </div>
       </form>
     </Modal>
-  );
-}
-
-export function Settings({ open, onClose }: Opened): React.JSX.Element {
-  const words = useWords();
-  const parameters = useStore((state) => state.parameters);
-  const set = (change: Partial<Parameters>): void => store.setParameters({ ...parameters, ...change });
-  return (
-    <Modal open={open} onClose={onClose} title={words.parameters}>
-      <Field label={words.system} hint={words.sent}>
-        <textarea className="field min-h-24" placeholder={words.systemHint} value={parameters.system} onChange={({ target }) => set({ system: target.value })} />
-      </Field>
-      <div className="grid gap-x-3 sm:grid-cols-2">
-        <NumberField label={words.temperature} value={parameters.temperature} least={0} most={2} step={0.1} onChange={(temperature) => set({ temperature })} />
-        <NumberField label={words.maxTokens} value={parameters.maxTokens} least={1} most={1_000_000} step={1} onChange={(maxTokens) => set({ maxTokens })} />
-      </div>
-    </Modal>
-  );
-}
-
-interface Numbered {
-  label: string;
-  value: number | null;
-  least: number;
-  most: number;
-  step: number;
-  onChange: (value: number | null) => void;
-}
-
-function NumberField({ label, value, least, most, step, onChange }: Numbered): React.JSX.Element {
-  const words = useWords();
-  return (
-    <Field label={label}>
-      <input className="field" type="number" min={least} max={most} step={step} placeholder={words.modelDefault} value={value ?? ""}
-        onChange={({ target }) => onChange(target.value === "" || !target.validity.valid ? null : target.valueAsNumber)} />
-    </Field>
   );
 }
 

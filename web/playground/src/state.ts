@@ -1,29 +1,48 @@
 /** What the page shows, as values; and what of it outlives a reload. Conversations belong to the tab, choices to the browser. */
 
-import { NO_ANSWER, type Answer, type ChatRequest, type Phase } from "@headrace/client";
+import { NO_ANSWER, randomKey, type Answer, type ChatRequest, type Phase } from "@headrace/client";
 
+import { contentOf, type Attachment, type Refusal } from "./attachments";
 import type { FoundModel, ModelConfig, Provider } from "./api";
 
 export interface Problem {
   code: string;
   message: string;
+  /** Seconds after which it is worth trying again. */
+  retryAfter?: number | undefined;
 }
 
 export interface Turn {
   id: string;
   prompt: string;
+  files: readonly Attachment[];
+  /** It goes on with the answer before it, which ended at its greatest length. */
+  continues?: boolean | undefined;
   answer: Answer;
   phase: Phase;
   asked: number;
+  /** What it was asked with: sending it again under this key is the same stream. */
+  key: string;
+  configId: string;
+  parameters: Parameters;
+  /** How much had come when: milliseconds since it was asked, characters. */
+  samples?: readonly Sample[] | undefined;
+  /** The model that answered, where another pane's answer was taken over. */
+  takenFrom?: string | undefined;
+  better?: boolean | undefined;
   streamId?: string | undefined;
   thinkingSince?: number | undefined;
   thinkingMs?: number | undefined;
   problem?: Problem | undefined;
 }
 
+export type Sample = readonly [number, number];
+
 export interface Pane {
   id: string;
   configId: string;
+  /** Its own, where it is not linked to those of all. */
+  parameters?: Parameters | undefined;
   turns: readonly Turn[];
 }
 
@@ -32,6 +51,9 @@ export interface Parameters {
   system: string;
   temperature: number | null;
   maxTokens: number | null;
+  topP: number | null;
+  seed: number | null;
+  reasoningEffort: string | null;
 }
 
 export interface State {
@@ -43,14 +65,21 @@ export interface State {
   panes: readonly Pane[];
   parameters: Parameters;
   draft: string;
+  attached: readonly Attachment[];
+  refused: { file: string; why: Refusal } | undefined;
+  /** The panes as they were before something was put aside. */
+  undo: readonly Pane[] | undefined;
+  blind: boolean;
 }
 
 export const MOST_PANES = 4;
 const CHOICES = "headrace.choices";
 const TALK = "headrace.talk";
+const FILES = "headrace.files";
+const MOST_FILES = 2_500_000; // characters, beside the talk's
 const MOST_KEPT = 2_000_000; // characters: below what a tab's storage holds, with room for the rest
 
-export const NO_PARAMETERS: Parameters = { system: "", temperature: null, maxTokens: null };
+export const NO_PARAMETERS: Parameters = { system: "", temperature: null, maxTokens: null, topP: null, seed: null, reasoningEffort: null };
 
 export function newId(): string {
   return crypto.getRandomValues(new Uint32Array(2)).join("-");
@@ -60,8 +89,14 @@ export function newPane(configId: string): Pane {
   return { id: newId(), configId, turns: [] };
 }
 
-export function newTurn(prompt: string): Turn {
-  return { id: newId(), prompt, answer: NO_ANSWER, phase: "connecting", asked: Date.now() };
+export function newTurn(prompt: string, files: readonly Attachment[] = []): Turn {
+  const asked = { key: randomKey(), configId: "", parameters: NO_PARAMETERS };
+  return { id: newId(), prompt, files, answer: NO_ANSWER, phase: "connecting", asked: Date.now(), ...asked };
+}
+
+/** The same talk in another place, its streams left where they are. */
+export function copied(turns: readonly Turn[]): readonly Turn[] {
+  return turns.map((turn) => ({ ...turn, id: newId() }));
 }
 
 export function isRunning({ phase }: Turn): boolean {
@@ -72,31 +107,71 @@ export function anyRunning(state: State): boolean {
   return state.panes.some((pane) => pane.turns.some(isRunning));
 }
 
-/** The request of a pane's last turn: the pane's own history before it. */
-export function requestOf(pane: Pane, { system, temperature, maxTokens }: Parameters): ChatRequest {
+export function parametersOf(state: Pick<State, "parameters">, pane: Pane): Parameters {
+  return pane.parameters ?? state.parameters;
+}
+
+/** The names of the parameters that are not the model's default. */
+export function chosenOf(parameters: Parameters): (keyof Parameters)[] {
+  return (Object.keys(NO_PARAMETERS) as (keyof Parameters)[]).filter((name) => parameters[name] !== NO_PARAMETERS[name]);
+}
+
+/** The request of a talk's last turn, with what it was asked with: the history before it is the pane's own. */
+export function requestOf(turns: readonly Turn[]): ChatRequest {
+  const last = turns.at(-1) as Turn;
+  const { system, temperature, maxTokens, ...rest } = last.parameters;
   const messages: ChatRequest["messages"][number][] = system.trim() ? [{ role: "system", content: system }] : [];
-  for (const turn of pane.turns) {
-    messages.push({ role: "user", content: turn.prompt });
-    if (turn !== pane.turns.at(-1) && turn.answer.content) messages.push({ role: "assistant", content: turn.answer.content });
+  for (const turn of turns) {
+    messages.push({ role: "user", content: contentOf(turn.prompt, turn.files) });
+    if (turn !== last && turn.answer.content) messages.push({ role: "assistant", content: turn.answer.content });
   }
-  return { messages, model: { configId: pane.configId }, temperature, maxTokens };
+  const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== null));
+  return { messages, model: { configId: last.configId }, temperature, maxTokens, ...given };
 }
 
 /** Only what can be read back is kept; what cannot be written is not worth an error. */
 export function keep(state: State): void {
-  const { panes, parameters, draft } = state;
-  write(localStorage, CHOICES, { parameters, configIds: panes.map(({ configId }) => configId) });
-  write(sessionStorage, TALK, { draft, panes: withinBounds(panes) });
+  const { panes, parameters, draft, attached, blind } = state;
+  write(localStorage, CHOICES, { parameters, blind, configIds: panes.map(({ configId }) => configId) });
+  const files = [...attached, ...panes.flatMap(({ turns }) => turns.flatMap((turn) => turn.files))];
+  keepFiles(files);
+  const bare = panes.map((pane) => ({ ...pane, turns: pane.turns.map((turn) => ({ ...turn, files: turn.files.map(withoutData) })) }));
+  write(sessionStorage, TALK, { draft, attached: attached.map(withoutData), panes: withinBounds(bare) });
 }
 
-export function kept(): Pick<State, "panes" | "parameters" | "draft"> {
-  const choices = read<{ parameters?: Parameters; configIds?: string[] }>(localStorage, CHOICES);
-  const talk = read<{ draft?: string; panes?: Pane[] }>(sessionStorage, TALK);
+export function kept(): Pick<State, "panes" | "parameters" | "draft" | "attached" | "blind"> {
+  const choices = read<{ parameters?: Parameters; configIds?: string[]; blind?: boolean }>(localStorage, CHOICES);
+  const talk = read<{ draft?: string; panes?: Pane[]; attached?: Attachment[] }>(sessionStorage, TALK);
+  const data = read<Record<string, string>>(sessionStorage, FILES);
+  const whole = (files: readonly Attachment[] = []): Attachment[] => files.map((file) => ({ ...file, data: data[file.id] ?? "" }));
+  const panes = talk.panes?.map((pane) => ({ ...pane, turns: pane.turns.map((turn) => ({ ...newTurn(turn.prompt), ...turn, files: whole(turn.files) })) }));
   return {
-    panes: talk.panes ?? (choices.configIds ?? []).map(newPane),
+    panes: panes ?? (choices.configIds ?? []).map(newPane),
     parameters: { ...NO_PARAMETERS, ...choices.parameters },
     draft: talk.draft ?? "",
+    attached: whole(talk.attached).filter((file) => file.data),
+    blind: choices.blind ?? false,
   };
+}
+
+function withoutData(file: Attachment): Attachment {
+  return { ...file, data: "" };
+}
+
+let filesKept: string | undefined;
+
+/** Each once, whichever panes have it; the newest, as far as there is room. Written only when there are others. */
+function keepFiles(files: readonly Attachment[]): void {
+  const data: Record<string, string> = {};
+  let size = 0;
+  for (const file of files.toReversed()) {
+    if (file.id in data || size + file.data.length > MOST_FILES) continue;
+    size += file.data.length;
+    data[file.id] = file.data;
+  }
+  const names = Object.keys(data).join();
+  if (names !== filesKept) write(sessionStorage, FILES, data);
+  filesKept = names;
 }
 
 function withinBounds(panes: readonly Pane[]): readonly Pane[] {

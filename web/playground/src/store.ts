@@ -4,15 +4,19 @@ import { Headrace, HeadraceError, NO_ANSWER, framewise, gather, type Answer, typ
 import { useSyncExternalStore } from "react";
 
 import { addModel, chosenProject, findModels, listModels, listProviders, removeModel, type FoundModel, type NewModel } from "./api";
+import { MOST_ATTACHED, RefusedFile, attachmentOf, type Attachment, type Refusal } from "./attachments";
+import { sampled } from "./samples";
 import {
-  MOST_PANES, isRunning, keep, kept, newPane, newTurn, requestOf,
+  MOST_PANES, copied, isRunning, keep, kept, newId, newPane, newTurn, parametersOf, requestOf,
   type Pane, type Parameters, type Problem, type State, type Turn,
 } from "./state";
 
 const KEEP_AFTER_MS = 300;
+const SENT_AGAIN_WITHIN_MS = 300_000; // well below how long the server knows a key
+const GO_ON = "Continue exactly where you stopped. Repeat nothing.";
 
 export class Store {
-  #state: State = { project: "default", models: undefined, providers: [], found: [], problem: undefined, ...kept() };
+  #state: State = { project: "default", models: undefined, providers: [], found: [], problem: undefined, refused: undefined, undo: undefined, ...kept() };
   #listeners = new Set<() => void>();
   #streams = new Map<string, ChatStream>();
   #keeping: ReturnType<typeof setTimeout> | undefined;
@@ -37,12 +41,18 @@ export class Store {
       return;
     }
     this.#fit();
-    for (const pane of this.#state.panes) {
-      for (const turn of pane.turns.filter(isRunning)) {
-        if (turn.streamId) void this.#follow(turn.id, this.#client().join(turn.streamId, this.#told(turn.id)));
-        else this.#change(turn.id, () => ({ phase: "closed", problem: { code: "not_started", message: "" } }));
-      }
-    }
+    for (const pane of this.#state.panes) for (const turn of pane.turns.filter(isRunning)) this.#again(pane, turn);
+  }
+
+  /** What was under way: joined; or, where the server's answer never came, sent again under the same key. */
+  #again(pane: Pane, turn: Turn): void {
+    const told = this.#told(turn.id);
+    const recent = Date.now() - turn.asked < SENT_AGAIN_WITHIN_MS;
+    if (turn.streamId) void this.#follow(turn.id, this.#client().join(turn.streamId, told));
+    else if (recent && turn.configId) {
+      const turns = pane.turns.slice(0, pane.turns.indexOf(turn) + 1);
+      void this.#follow(turn.id, this.#client().chat(requestOf(turns), { ...told, idempotencyKey: turn.key }));
+    } else this.#change(turn.id, () => ({ phase: "closed", problem: { code: "not_started", message: "" } }));
   }
 
   /** What there is to choose from besides the stored models. The page works without it. */
@@ -62,10 +72,11 @@ export class Store {
   }
 
   ask(prompt: string): void {
-    if (!prompt.trim()) return;
-    this.#set({ draft: "" });
+    const { attached } = this.#state;
+    if (!prompt.trim() && !attached.length) return;
+    this.#set({ draft: "", attached: [], refused: undefined, undo: undefined });
     for (const pane of this.#state.panes) {
-      if (!pane.turns.some(isRunning)) this.#start(pane, newTurn(prompt), pane.turns);
+      if (!pane.turns.some(isRunning)) this.#start(pane, newTurn(prompt, attached), pane.turns);
     }
   }
 
@@ -73,13 +84,83 @@ export class Store {
   retry(paneId: string, prompt?: string): void {
     const pane = this.#pane(paneId);
     const last = pane?.turns.at(-1);
-    if (pane && last && !isRunning(last)) this.#start(pane, newTurn(prompt ?? last.prompt), pane.turns.slice(0, -1));
+    if (!pane || !last || isRunning(last)) return;
+    const turn = { ...newTurn(prompt ?? last.prompt, last.files), continues: last.continues };
+    this.#start(pane, turn, pane.turns.slice(0, -1));
   }
 
   /** The last question in other words, in every pane that was asked it. */
   edit(before: string, prompt: string): void {
     if (!prompt.trim()) return;
     for (const { id, turns } of this.#state.panes) if (turns.at(-1)?.prompt === before) this.retry(id, prompt);
+  }
+
+  /** Go on with an answer that ended at its greatest length. */
+  goOn(paneId: string): void {
+    const pane = this.#pane(paneId);
+    if (pane && !pane.turns.some(isRunning)) this.#start(pane, { ...newTurn(GO_ON), continues: true }, pane.turns);
+  }
+
+  /** The other panes take this pane's talk in place of their own: what is asked next goes on from this answer. */
+  continueWith(paneId: string): void {
+    const chosen = this.#pane(paneId);
+    if (!chosen || chosen.turns.some(isRunning)) return;
+    this.stop();
+    const from = this.#nameOf(chosen.turns.at(-1)?.configId ?? chosen.configId);
+    const taken = (): readonly Turn[] => copied(chosen.turns).map((turn, at, { length }) => (at === length - 1 ? { ...turn, takenFrom: turn.takenFrom ?? from } : turn));
+    this.#putAside(this.#state.panes.map((pane) => (pane === chosen ? pane : { ...pane, turns: taken() })));
+  }
+
+  /** Another pane with the talk up to this turn. */
+  branch(paneId: string, turnId: string): void {
+    const pane = this.#pane(paneId);
+    const { panes } = this.#state;
+    if (!pane || panes.length >= MOST_PANES) return;
+    const turns = pane.turns.slice(0, pane.turns.findIndex(({ id }) => id === turnId) + 1);
+    const at = panes.indexOf(pane) + 1;
+    this.#set({ panes: panes.toSpliced(at, 0, { ...pane, id: newId(), turns: copied(turns) }) });
+  }
+
+  /** Which answer to this question was better; said again, it is taken back. */
+  vote(paneId: string, turnId: string): void {
+    const asked = this.#pane(paneId)?.turns.find(({ id }) => id === turnId);
+    if (!asked) return;
+    const better = !asked.better;
+    const panes = this.#state.panes.map((pane) => ({
+      ...pane,
+      turns: pane.turns.map((turn) => (turn.prompt === asked.prompt ? { ...turn, better: better && turn.id === turnId } : turn)),
+    }));
+    this.#set({ panes });
+  }
+
+  setBlind(blind: boolean): void {
+    this.#set({ blind });
+  }
+
+  undo(): void {
+    if (this.#state.undo) this.#set({ panes: this.#state.undo, undo: undefined });
+  }
+
+  forgetUndo(): void {
+    this.#set({ undo: undefined });
+  }
+
+  async attach(files: readonly File[]): Promise<void> {
+    this.#set({ refused: undefined });
+    for (const file of files) {
+      try {
+        const made = await attachmentOf(file, newId());
+        if (this.#state.attached.length >= MOST_ATTACHED) throw new RefusedFile("tooManyFiles", file.name);
+        this.#set({ attached: [...this.#state.attached, made] });
+      } catch (error) {
+        const why: Refusal = error instanceof RefusedFile ? error.refusal : "fileUnreadable";
+        this.#set({ refused: { file: file.name, why } });
+      }
+    }
+  }
+
+  detach(file: Attachment): void {
+    this.#set({ attached: this.#state.attached.filter((each) => each !== file), refused: undefined });
   }
 
   stop(paneId?: string): void {
@@ -107,11 +188,33 @@ export class Store {
 
   clear(): void {
     this.stop();
-    this.#set({ panes: this.#state.panes.map(({ configId }) => newPane(configId)) });
+    this.#putAside(this.#state.panes.map((pane) => ({ ...pane, id: newId(), turns: [] })));
   }
 
-  setParameters(parameters: Parameters): void {
-    this.#set({ parameters });
+  /** What is put aside can be taken back, unless it still ran. */
+  #putAside(panes: readonly Pane[]): void {
+    const before = this.#state.panes;
+    const undo = before.some(({ turns }) => turns.some(isRunning)) ? undefined : before;
+    this.#set({ panes, undo });
+  }
+
+  /** Those of all panes, or of one that has its own. */
+  setParameters(parameters: Parameters, paneId?: string): void {
+    if (paneId) this.#changePane(paneId, (pane) => ({ ...pane, parameters }));
+    else this.#set({ parameters });
+  }
+
+  /** Give a pane parameters of its own, or those of all again. */
+  setLinked(paneId: string, linked: boolean): void {
+    this.#changePane(paneId, (pane) => ({ ...pane, parameters: linked ? undefined : parametersOf(this.#state, pane) }));
+  }
+
+  /** Panes of these models where they are there, and what a preset says besides. */
+  usePreset({ prompt, parameters, configIds }: { prompt: string; parameters: Parameters; configIds: readonly string[] }): void {
+    const known = configIds.filter((id) => this.#state.models?.some(({ configId }) => configId === id)).slice(0, MOST_PANES);
+    const same = known.join() === this.#state.panes.map(({ configId }) => configId).join();
+    this.#set({ parameters, draft: prompt });
+    if (known.length && !same) this.#putAside(known.map(newPane));
   }
 
   setDraft(draft: string): void {
@@ -143,9 +246,12 @@ export class Store {
   }
 
   #start(pane: Pane, turn: Turn, before: readonly Turn[]): void {
-    const asked = { ...pane, turns: [...before, turn] };
-    this.#changePane(pane.id, () => asked);
-    void this.#follow(turn.id, this.#client().chat(requestOf(asked, this.#state.parameters), this.#told(turn.id)));
+    const asked = { ...turn, configId: pane.configId, parameters: parametersOf(this.#state, pane) };
+    const turns = [...before, asked];
+    this.#changePane(pane.id, () => ({ ...pane, turns }));
+    keep(this.#state); // before it is sent: a page that dies now finds it again
+    const options = { ...this.#told(turn.id), idempotencyKey: turn.key };
+    void this.#follow(turn.id, this.#client().chat(requestOf(turns), options));
   }
 
   #told(turnId: string): { onPhase: (phase: Turn["phase"]) => void } {
@@ -157,7 +263,7 @@ export class Store {
     let answer: Answer = NO_ANSWER; // a stream that is joined brings everything again
     const painter = framewise((events: StreamEvent[]) => {
       answer = gather(answer, events);
-      this.#change(turnId, (turn) => ({ ...thinkingOf(turn, answer), answer, streamId: stream.id, problem: undefined }));
+      this.#change(turnId, (turn) => ({ ...thinkingOf(turn, answer), ...sampled(turn, answer), answer, streamId: stream.id, problem: undefined }));
     });
     let problem: Problem | undefined;
     try {
@@ -168,6 +274,10 @@ export class Store {
     painter.flush();
     this.#streams.delete(turnId);
     this.#change(turnId, (turn) => ({ phase: "closed", problem, answer: { ...turn.answer, thinking: false } }));
+  }
+
+  #nameOf(configId: string): string {
+    return this.#state.models?.find((model) => model.configId === configId)?.name ?? configId;
   }
 
   #pane(id: string): Pane | undefined {
@@ -205,7 +315,7 @@ function thinkingOf(turn: Turn, answer: Answer): Partial<Turn> {
 }
 
 function problemOf(error: unknown): Problem {
-  if (error instanceof HeadraceError) return { code: error.code, message: error.message };
+  if (error instanceof HeadraceError) return { code: error.code, message: error.message, retryAfter: error.retryAfter };
   return { code: "unreachable", message: error instanceof Error ? error.message : String(error) };
 }
 

@@ -12,7 +12,7 @@ function talked(...turns: Turn[]): Pane {
   return { ...newPane("c1"), turns };
 }
 
-const STATE: State = { project: "default", models: [], providers: [], found: [], problem: undefined, panes: [], parameters: NO_PARAMETERS, draft: "" };
+const STATE: State = { project: "default", models: [], providers: [], found: [], problem: undefined, panes: [], parameters: NO_PARAMETERS, draft: "", attached: [], refused: undefined, undo: undefined, blind: false };
 
 beforeEach(() => {
   localStorage.clear();
@@ -21,8 +21,8 @@ beforeEach(() => {
 
 describe("what a pane asks", () => {
   it("is its own history, with the system prompt before it", () => {
-    const pane = talked(answered("one", "first"), answered("two", ""), newTurn("three"));
-    expect(requestOf(pane, { ...NO_PARAMETERS, system: "Be brief." })).toEqual({
+    const last = { ...newTurn("three"), configId: "c1", parameters: { ...NO_PARAMETERS, system: "Be brief.", topP: 0.5 } };
+    expect(requestOf([answered("one", "first"), answered("two", ""), last])).toEqual({
       messages: [
         { role: "system", content: "Be brief." },
         { role: "user", content: "one" },
@@ -33,7 +33,18 @@ describe("what a pane asks", () => {
       model: { configId: "c1" },
       temperature: null,
       maxTokens: null,
+      topP: 0.5,
     });
+  });
+
+  it("has text files as named blocks, and pictures as parts", () => {
+    const text = { id: "1", name: "a.md", kind: "text", data: "```\nx\n```" } as const;
+    const picture = { id: "2", name: "b.png", kind: "image", data: "data:image/png;base64,AA" } as const;
+    const { messages } = requestOf([newTurn("what?", [text, picture])]);
+    expect(messages[0]?.content).toEqual([
+      { type: "text", text: "a.md:\n````\n```\nx\n```\n````\n\nwhat?" },
+      { type: "image_url", image_url: { url: picture.data } },
+    ]);
   });
 });
 
@@ -41,13 +52,21 @@ describe("what outlives a reload", () => {
   it("is the talk, the draft and the choices", () => {
     const state = { ...STATE, panes: [talked(answered("one", "first"))], draft: "half a", parameters: { ...NO_PARAMETERS, temperature: 0 } };
     keep(state);
-    expect(kept()).toEqual({ panes: state.panes, draft: "half a", parameters: state.parameters });
+    expect(kept()).toEqual({ panes: state.panes, draft: "half a", parameters: state.parameters, attached: [], blind: false });
   });
 
   it("in another tab only the choices", () => {
     keep({ ...STATE, panes: [talked(answered("one", "first"))] });
     sessionStorage.clear();
     expect(kept().panes).toMatchObject([{ configId: "c1", turns: [] }]);
+  });
+
+  it("is every file once, whichever panes have it", () => {
+    const file = { id: "f", name: "a.txt", kind: "text", data: "some text" } as const;
+    const turn = { ...answered("one", "first"), files: [file] };
+    keep({ ...STATE, panes: [talked(turn), talked(turn)] });
+    expect(kept().panes.map(({ turns }) => turns[0]?.files)).toEqual([[file], [file]]);
+    expect(JSON.stringify({ ...sessionStorage }).split("some text")).toHaveLength(2);
   });
 
   it("is bounded: the oldest turns go first", () => {
@@ -59,6 +78,6 @@ describe("what outlives a reload", () => {
   it("survives what somebody else has written there", () => {
     sessionStorage.setItem("headrace.talk", "{");
     localStorage.setItem("headrace.choices", "null");
-    expect(kept()).toEqual({ panes: [], draft: "", parameters: NO_PARAMETERS });
+    expect(kept()).toEqual({ panes: [], draft: "", parameters: NO_PARAMETERS, attached: [], blind: false });
   });
 });

@@ -1,0 +1,130 @@
+/** What stands under an answer: what it cost, what went wrong, what can be done with it. */
+
+import { useEffect, useState } from "react";
+
+import { Chart } from "./Chart";
+import { Icon } from "./Icon";
+import { problemTitle } from "./problems";
+import type { Turn } from "./state";
+import { seconds, useLanguage, useWords, type Words } from "./words";
+
+/** What a pane can do with its turns; `undefined` where it cannot. */
+export interface Acts {
+  retry: () => void;
+  goOn: () => void;
+  code: (turnId: string) => void;
+  branch: ((turnId: string) => void) | undefined;
+  vote: ((turnId: string) => void) | undefined;
+  withThis: (() => void) | undefined;
+}
+
+export function Failed({ turn, onRetry }: { turn: Turn; onRetry?: () => void }): React.JSX.Element | null {
+  const language = useLanguage();
+  const { failure } = turn.answer;
+  const problem = turn.problem ?? (failure && { code: failure.code, message: failure.error, retryAfter: failure.retryAfter });
+  if (!problem) return null;
+  return (
+    <div className="mt-3 rounded-xl border border-bad/30 bg-bad-soft px-3.5 py-2.5 text-sm" role="alert">
+      <p className="font-semibold text-bad">{problemTitle(problem.code, language)}</p>
+      {problem.message && <p className="mt-0.5 break-words">{problem.message}</p>}
+      <p className="mt-0.5 font-mono text-xs text-quiet">{problem.code}</p>
+      {onRetry && problem.retryAfter ? <Later after={problem.retryAfter} onRetry={onRetry} /> : null}
+    </div>
+  );
+}
+
+/** Asks again when the provider said it may, if somebody wants it. */
+function Later({ after, onRetry }: { after: number; onRetry: () => void }): React.JSX.Element | null {
+  const words = useWords();
+  const [armed, setArmed] = useState(false);
+  const [left, setLeft] = useState(Math.ceil(after));
+  useEffect(() => {
+    const until = Date.now() + after * 1000;
+    const timer = setInterval(() => setLeft(Math.max(0, Math.ceil((until - Date.now()) / 1000))), 250);
+    return () => clearInterval(timer);
+  }, [after]);
+  useEffect(() => {
+    if (armed && left === 0) onRetry();
+  }, [armed, left, onRetry]);
+  if (left === 0 && !armed) return null;
+  return (
+    <button className={`button mt-2 h-8 tabular-nums ${armed ? "button-main" : ""}`} type="button" aria-pressed={armed} onClick={() => setArmed(!armed)}>
+      <Icon name="retry" size={13} /> {words.again} {left} s
+    </button>
+  );
+}
+
+export function Foot({ turn, acts, last }: { turn: Turn; acts: Acts; last: boolean }): React.JSX.Element {
+  const words = useWords();
+  const [copied, setCopied] = useState(false);
+  const copy = (): void => {
+    void navigator.clipboard.writeText(turn.answer.content).then(() => setCopied(true));
+    setTimeout(() => setCopied(false), 1500);
+  };
+  const { content, finish } = turn.answer;
+  return (
+    <div className="mt-3 space-y-1.5">
+      {turn.takenFrom && <p className="text-xs text-quiet">{words.takenFrom} {turn.takenFrom}</p>}
+      <div className="flex flex-wrap items-center gap-x-3 gap-y-1"><Chart turn={turn} /><Figures turn={turn} /></div>
+      <div className="-ml-2 flex flex-wrap items-center">
+        {last && finish?.reason === "length" && <Act icon="next" name={words.goOn} hint={words.goOnHint} onClick={acts.goOn} />}
+        {content && <Act icon={copied ? "done" : "copy"} name={copied ? words.copied : words.copy} onClick={copy} />}
+        {last && <Act icon="retry" name={words.retry} onClick={acts.retry} />}
+        <Act icon="code" name={words.code} onClick={() => acts.code(turn.id)} />
+        {content && acts.branch && <Act icon="branch" name={words.branch} hint={words.branchHint} onClick={() => acts.branch?.(turn.id)} />}
+        {content && acts.vote && <Act icon="better" name={words.better} hint={words.betterHint} pressed={turn.better ?? false} onClick={() => acts.vote?.(turn.id)} />}
+        {content && last && acts.withThis && <Act icon="fold" name={words.withThis} hint={words.withThisHint} onClick={acts.withThis} />}
+      </div>
+    </div>
+  );
+}
+
+interface Act {
+  icon: React.ComponentProps<typeof Icon>["name"];
+  name: Words[keyof Words];
+  hint?: string;
+  pressed?: boolean;
+  onClick: () => void;
+}
+
+function Act({ icon, name, hint, pressed, onClick }: Act): React.JSX.Element {
+  return (
+    <button className={`button button-quiet h-7 px-2 text-xs ${pressed ? "bg-tint text-accent" : ""}`} type="button" title={hint} aria-pressed={pressed} onClick={onClick}>
+      <Icon name={icon} size={13} /> {name}
+    </button>
+  );
+}
+
+/** Time, speed, tokens, ending: what the server measured. */
+function Figures({ turn }: { turn: Turn }): React.JSX.Element {
+  const words = useWords();
+  const { finish } = turn.answer;
+  if (!finish) return <span className="text-xs text-quiet">{turn.answer.content || turn.problem ? "" : words.unfinished}</span>;
+  const { usage, timing, attempts, reason, cost } = finish;
+  const about = usage?.source === "estimated" ? "≈ " : "";
+  const shown: [string, string][] = [];
+  if (timing?.ttftMs != null) shown.push([words.ttft, seconds(timing.ttftMs)]);
+  if (timing?.tokensPerSecond) shown.push(["tokens/s", timing.tokensPerSecond.toFixed(timing.tokensPerSecond < 10 ? 1 : 0)]);
+  if (timing?.durationMs != null) shown.push([words.total, seconds(timing.durationMs)]);
+  if (usage) {
+    shown.push([words.in, about + usage.inputTokens], [words.out, about + usage.outputTokens]);
+    if (usage.reasoningTokens) shown.push([words.thoughtTokens, about + usage.reasoningTokens]);
+  }
+  if (cost !== undefined) shown.push([words.cost, `$${cost.toPrecision(2)}`]);
+  if (finish.answeredBy) shown.push([words.answeredBy, `${finish.answeredBy.provider} ${finish.answeredBy.model}`]);
+  if (attempts > 1) shown.push([words.attempts, String(attempts)]);
+  return (
+    <dl className="flex flex-wrap items-center gap-x-3 gap-y-0.5 text-xs text-quiet tabular-nums">
+      {shown.map(([name, value]) => (
+        <div key={name} className="flex gap-1">
+          <dt>{name}</dt>
+          <dd className="font-medium text-text">{value}</dd>
+        </div>
+      ))}
+      <div className={`rounded-full px-2 py-px font-medium ${reason === "stop" ? "bg-tint text-accent" : reason === "error" ? "bg-bad-soft text-bad" : "bg-soft text-quiet"}`}>
+        <dt className="sr-only">finish</dt>
+        <dd>{reason === "cancelled" ? words.stopped : reason}</dd>
+      </div>
+    </dl>
+  );
+}
