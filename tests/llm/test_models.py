@@ -147,7 +147,8 @@ def ask(method: str, path: str = "", body: Any = None) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("provider", "model", "reads"), [("openai", "gpt-4o", True), ("openai", "gpt-3.5-turbo", False), ("local", "", False)]
+    ("provider", "model", "reads"),
+    [("openai", "gpt-4o", True), ("openai", "gpt-3.5-turbo", False), ("local", "", False)],
 )
 def test_a_model_that_is_known_to_see_nothing_says_so(provider: str, model: str, reads: bool) -> None:
     made = ask("POST", body={"name": "Mine", "providerId": provider, "modelId": model, "endpoint": ""})

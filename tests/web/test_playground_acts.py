@@ -87,7 +87,8 @@ HANDED = """([kind, name, encoded]) => {
   const bytes = Uint8Array.from(atob(encoded), (each) => each.charCodeAt(0));
   const transfer = new DataTransfer();
   transfer.items.add(new File([bytes], name, { type: "image/png" }));
-  const event = kind === "paste" ? new ClipboardEvent(kind, { clipboardData: transfer, bubbles: true, cancelable: true })
+  const event = kind === "paste"
+    ? new ClipboardEvent(kind, { clipboardData: transfer, bubbles: true, cancelable: true })
     : new DragEvent(kind, { dataTransfer: transfer, bubbles: true, cancelable: true });
   document.getElementById("prompt").dispatchEvent(event);
 }"""

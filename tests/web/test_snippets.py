@@ -19,7 +19,7 @@ from tests.web.playing import ask, button, closed, ended, playground, stored, ta
 from tests.web.test_playground import BUILT, faults
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
-HARD = "It's \"quoted\" \\ and\nbroken ${x} `y` \U0001f600 {% 你好"
+HARD = 'It\'s "quoted" \\ and\nbroken ${x} `y` \U0001f600 {% 你好'
 ASKED = "a question before"
 
 
@@ -52,7 +52,7 @@ async def test_the_code_asks_the_same_question(server: LiveServer, browser: Brow
         await button(page, "Code")
         assert await faults(page) == []
         codes = {kind: await shown(page, kind) for kind in ("curl", "Python", "Python · openai", "JavaScript")}
-        assert not any("test-key" in code or "apiKey\":" in code for code in codes.values())
+        assert not any("test-key" in code or 'apiKey":' in code for code in codes.values())
         for kind, command in {
             "curl": ["bash"],
             "Python": [sys.executable, "-"],
@@ -62,8 +62,10 @@ async def test_the_code_asks_the_same_question(server: LiveServer, browser: Brow
                 missing("curl", "apt install curl")
             said = await asyncio.to_thread(run, command, codes[kind])
             assert "first answer" in said, kind
-        module = codes["JavaScript"].replace("import { Headrace } from", "const { Headrace } = await import(").replace(
-            'client.js";', 'client.js");', 1
+        module = (
+            codes["JavaScript"]
+            .replace("import { Headrace } from", "const { Headrace } = await import(")
+            .replace('client.js";', 'client.js");', 1)
         )
         await page.evaluate(f"(async () => {{ {module} }})()")
         assert talks(upstream)[1:] == [[ASKED, "first answer", HARD]] * 5
@@ -78,7 +80,8 @@ async def test_the_code_for_node_can_be_read(server: LiveServer, browser: Browse
         await button(page, "Code")
         program = tmp_path / "program.mjs"
         program.write_text(await shown(page, "Node · openai"), "utf-8")
-        subprocess.run(["node", "--check", str(program)], check=True, env=node_environment())
+        check = ["node", "--check", str(program)]
+        await asyncio.to_thread(subprocess.run, check, check=True, env=node_environment())
         await closed(page)
 
 
