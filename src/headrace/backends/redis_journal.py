@@ -56,6 +56,14 @@ class RedisJournal(MemoryJournal):
         self._link: Link | None = None
         self._link_lock = threading.Lock()
 
+    @property
+    def lag(self) -> float:
+        return self._link.mirror.lag if self._link is not None else 0.0
+
+    @property
+    def away(self) -> bool:
+        return self._link is not None and self._link.server.away.lasts
+
     async def start(self) -> None:
         """Mirror from this event loop, and look after lost workers even before anybody reads here."""
         self._tie(asyncio.get_running_loop())

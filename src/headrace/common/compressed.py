@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator
 
+from headrace.common.monitoring.counting import count_sent
 from headrace.common.streams.chat import SSEStream
 from headrace.stream.compression import compressor
 
@@ -16,21 +17,32 @@ class CompressedStream:
         self._stream = stream
         self._compressor = compressor(encoding)
         self._delivery = stream.delivery
+        self._bytes = 0
+        stream.encoded = True
 
     def close(self) -> None:
+        sent, self._bytes = self._bytes, 0
+        if sent:
+            count_sent(self.encoding, self._stream.taken(), sent)
         self._stream.close()
 
     def _fed(self, data: bytes) -> bytes:
         sent = self._compressor.feed(data)
+        self._bytes += len(sent)
         saved = len(data) - len(sent)
         self._delivery.saved_bytes += saved
+        return sent
+
+    def _last(self) -> bytes:
+        sent = self._compressor.close()
+        self._bytes += len(sent)
         return sent
 
     async def __aiter__(self) -> AsyncGenerator[bytes, None]:
         try:
             async for data in self._stream:
                 yield self._fed(data)
-            yield self._compressor.close()
+            yield self._last()
         finally:
             self.close()
 
@@ -42,6 +54,7 @@ class CompressedStream:
         try:
             for data in parts:
                 yield self._fed(data)
-            yield self._compressor.close()
+            yield self._last()
         finally:
             parts.close()
+            self.close()

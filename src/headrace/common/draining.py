@@ -14,6 +14,7 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
+from headrace.common.monitoring.tracing import send_spans
 from headrace.common.streams.live import record_all
 from headrace.common.streams.runtime import FAREWELL_SECONDS, close_clients, drain_streams, streams
 
@@ -54,6 +55,7 @@ async def serve_lifespan(receive: Receive, send: Send) -> None:
     await drain_streams(0)
     await close_clients()
     await journal.close()
+    await asyncio.to_thread(send_spans)
     await send({"type": "lifespan.shutdown.complete"})
 
 

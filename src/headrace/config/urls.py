@@ -23,6 +23,7 @@ urlpatterns = guarded_patterns(
         path("", allows("known")(home), name="home"),
         path("healthz", allows("public")(healthz), name="healthz"),
         path("readyz", allows("public")(readyz), name="readyz"),
+        path("metrics", include("headrace.common.monitoring.urls")),
         path("static/headrace/<path:name>", allows("public")(asset_view(in_folder(_STATIC))), name="static"),
         path("sign/", include("headrace.people.urls")),
         path("v1/", include("headrace.gateway.urls")),

@@ -22,6 +22,7 @@ from headrace.common.guard import guarded
 from headrace.common.hooks import Hooks, site_hooks
 from headrace.common.http import json_response, read_body, wrong_method
 from headrace.common.identity import allows, project_asked
+from headrace.common.monitoring.tracing import carried_by
 from headrace.common.room import check_room
 from headrace.common.services.llm_service import Answer, gather
 from headrace.common.services.llm_streaming import create_streaming_response
@@ -90,7 +91,7 @@ async def _start(request: HttpRequest, asked: Completion) -> Started:
     project = await _project(request, hooks)
     named = await in_database(lambda: model_named(project, asked.model))
     caller = await user_of(request)
-    chat = Chat(named.model, asked.question(named.dialect), asked.settings)
+    chat = Chat(named.model, asked.question(named.dialect), asked.settings, carried=carried_by(request.META))
     await check_allowed(request, project, chat, hooks)
     name = str(caller.pk) if caller is not None else ""
     return await start_once(chat, project, caller=name, key=key, hooks=hooks)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from headrace.backends.http import HTTPAnswer, HTTPClient
@@ -47,6 +47,8 @@ class Trace:
     moments: list[tuple[float, TraceKind, str]] = field(default_factory=list)
     answered: Answered | None = None
     on_moment: Callable[[TraceKind, str], None] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """What a provider is sent besides, so that its spans belong to ours."""
 
     def note(self, kind: TraceKind, detail: str = "") -> None:
         """Keep that this happened now. Only on the loop that produces the stream."""
@@ -173,6 +175,8 @@ class _Attempts:
         request = row.adapter.build(self._request, self._endpoint, row)
         if row.adapter.sign is not None:
             request = row.adapter.sign(request, self._endpoint, time.time())
+        if self._trace.headers:
+            request = replace(request, headers={**request.headers, **self._trace.headers})
         return await source.client().send(request, deadline=self._deadline, idle=source.timeout)
 
     async def _failure(self, answer: HTTPAnswer) -> UpstreamError:
