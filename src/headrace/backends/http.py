@@ -68,9 +68,9 @@ class HTTPAnswer(Protocol):
 class HTTPClient:
     """One for each event loop; it belongs to the loop in which it first sends.
 
-    `resolver` and `dial` stand in for the network in tests. `proxy` is the operator's, `http://[user:password@]host:port`,
-    and not used for addresses that are not public. `ca_bundle` names a PEM file of authorities to trust beside the
-    system's. Raises ValueError or OSError where one of these cannot be used.
+    `resolver` and `dial` stand in for the network in tests. `proxy` is the operator's, `http://[user:password@]host:port`
+    (or https, socks5), and not used for addresses that are not public. `ca_bundle` names a PEM file of authorities to
+    trust beside the system's. Raises ValueError or OSError where one of these cannot be used.
     """
 
     def __init__(

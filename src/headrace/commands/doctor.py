@@ -157,7 +157,7 @@ async def _ask(
         if row.adapter.sign is not None:
             asked = row.adapter.sign(asked, endpoint, time.time())
         deadline = asyncio.get_running_loop().time() + patience
-        async with await http_client().send(asked, deadline=deadline, idle=patience) as answer:
+        async with await http_client(row.name).send(asked, deadline=deadline, idle=patience) as answer:
             kind = answer.headers.get("content-type", "")
             seen = replace(seen, status=answer.status, content_type=kind, head_at=clock() - started)
             decoder = StreamDecoder(row, secrets=secrets) if 200 <= answer.status < 300 else None
