@@ -157,6 +157,15 @@ def test_without_postgresqls_tools_the_line_that_brings_them_is_said(tmp_path: P
     assert "apt-get install postgresql-client" in done.stderr
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make what belongs to another")
+def test_what_root_brings_back_belongs_to_the_service(tmp_path: Path, saved: Path) -> None:
+    folder = tmp_path / "service"
+    folder.mkdir(mode=0o700)
+    os.chown(folder, 12345, 12345)
+    assert headrace(folder, "restore", str(saved)).returncode == 0
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in folder.iterdir()} == {(12345, 12345)}
+
+
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Postgres]:
     with Postgres() as server:

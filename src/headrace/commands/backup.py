@@ -23,7 +23,7 @@ from headrace.commands import backup_postgres
 from headrace.commands.terminal import CommandError, say
 from headrace.commands.version import installed_version
 from headrace.common.conf import load
-from headrace.common.keyfile import PRIVATE_FILE, PRIVATE_FOLDER, data_folder
+from headrace.common.keyfile import PRIVATE_FILE, PRIVATE_FOLDER, data_folder, give_to_owner
 
 DATABASE = "headrace.sqlite3"
 DUMP = "headrace.dump"
@@ -74,6 +74,7 @@ def restore(arguments: argparse.Namespace) -> int:
             backup_postgres.restore(Path(private) / DUMP)
         for name, path in targets.items():
             (Path(private) / name).replace(path)
+            give_to_owner(path)
     say(f"Restored into {folder}: {', '.join(found)}. Start the server: it brings an older database up to date.")
     return 0
 
@@ -81,9 +82,7 @@ def restore(arguments: argparse.Namespace) -> int:
 def _refuse_other_kind(found: list[str], database: Path | None, source: Path) -> None:
     """Keys without their database would be half a restore."""
     if database is None and DATABASE in found:
-        raise CommandError(
-            f"{source} holds an embedded database; DATABASE_URL names a PostgreSQL server: unset it."
-        )
+        raise CommandError(f"{source} holds an embedded database; DATABASE_URL names a PostgreSQL server: unset it.")
     if database is not None and DUMP in found:
         raise CommandError(f"{source} holds a PostgreSQL database: set DATABASE_URL to the one that is to be filled.")
 
