@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from typing import Protocol
 
-from headrace.common.streams.chat import SSEStream
 from headrace.stream.compression import compressor
+
+
+class ByteStream(Protocol):
+    """What can be compressed: batches of bytes, in either way, and its end."""
+
+    def close(self) -> None: ...
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+    def __iter__(self) -> Generator[bytes, None, None]: ...
 
 
 class CompressedStream:
     """One reader's stream through one compressor; iterate over it once, in either way. Closing it closes the stream."""
 
-    def __init__(self, stream: SSEStream, encoding: str) -> None:
+    def __init__(self, stream: ByteStream, encoding: str) -> None:
         self.encoding = encoding
         self._stream = stream
         self._compressor = compressor(encoding)
