@@ -40,8 +40,8 @@ def _parser() -> argparse.ArgumentParser:
     _chat_arguments(chat)
     doctor = commands.add_parser(
         "doctor",
-        help="say what an endpoint really does",
-        description="Ask an endpoint and say what it does.",
+        help="say what an endpoint really does, or what holds streams back",
+        description="Ask a model's endpoint and say what it does; of a Headrace server, say what holds streams back.",
         epilog=KEYS,
     )
     _doctor_arguments(doctor)
@@ -75,11 +75,16 @@ def _chat_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _doctor_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("url", metavar="URL", help="its address, such as http://127.0.0.1:8000/v1")
+    parser.add_argument(
+        "url", metavar="URL", help="such as http://127.0.0.1:11434/v1, or your own https://chat.example.com"
+    )
     parser.add_argument("--model", default="", help="the model's name; without it, the first that the endpoint lists")
     parser.add_argument("--provider", default="", help="openai, deepseek, ollama, …; without it, as the address tells")
     parser.add_argument(
         "--timeout", type=_seconds, default="60", help="seconds to wait for the next byte (%(default)s)"
+    )
+    parser.add_argument(
+        "--silence", type=_silence, metavar="SECONDS", help="of a Headrace server: how long a silence to try; 0: none"
     )
     parser.add_argument("--json", action="store_true", help="the findings as one JSON object")
     parser.set_defaults(command=_doctor)
@@ -171,6 +176,10 @@ def _workers(text: str) -> int:
 
 def _seconds(text: str) -> float:
     return float(_whole(text, 1, 3600))
+
+
+def _silence(text: str) -> int:
+    return _whole(text, 0, 300)
 
 
 def _whole(text: str, least: int, most: int) -> int:

@@ -14,6 +14,7 @@ import socket
 import tempfile
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,8 @@ async def _serve(listener: socket.socket, number: int, settings: Settings) -> in
                     return 0
                 with shared_counts(settings) as counts:
                     workers = Workers(number, listener, environment, settings.drain_seconds, counts=counts)
+                    prepare = partial(_prepared, environment, address_of(listener))  # newer code, newer migrations
+                    asyncio.get_running_loop().add_signal_handler(RESTART, workers.restart, prepare)
                     return await _run_workers(workers, stop, address_of(listener), settings)
             finally:
                 await asyncio.to_thread(supervisor().close)
@@ -95,7 +98,6 @@ def shared_counts(settings: Settings) -> Iterator[MetricsFolder | None]:
 
 
 async def _run_workers(workers: Workers, stop: asyncio.Event, address: str, settings: Settings) -> int:
-    asyncio.get_running_loop().add_signal_handler(RESTART, workers.restart)
     try:
         if await _unless(stop, workers.start()):
             _welcome(address, local=settings.local)

@@ -146,17 +146,13 @@ class SSEStream(_Reading[bytes]):
         super().__init__(*args, **options)
         self._face = face
         self.delivery = Delivery() if self._live is None else self._live.delivery
-        self._bytes = 0
         self.encoded = False
         """Whether somebody encodes it on, and counts what is sent."""
-
-    def taken(self) -> int:
-        """The bytes that this reader has read since this was last asked."""
-        size, self._bytes = self._bytes, 0
-        return size
+        self._bytes = 0
 
     def close(self) -> None:
-        if not self.encoded and (size := self.taken()):
+        size, self._bytes = self._bytes, 0
+        if size and not self.encoded:
             count_sent(IDENTITY, size, size)
         super().close()
 
