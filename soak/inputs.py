@@ -33,7 +33,7 @@ PLACES = (
     *("/api/projects/", "/api/providers/", "/api/providers/{}/models/", "/api/doctor/", "/api/me/", "/api/{}"),
     *("/v1/chat/completions", "/v1/models", "/v1/models/{}", "/v1/{}", "/sign/{}", "/static/headrace/{}", "/{}"),
 )
-METHODS = ("GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS")
+METHODS = ("GET", "GET", "POST", "POST", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS")
 REFUSED_BY_TEXT = ("http://10.0.0.1/v1", "https://203.0.113.7", "http://[::1", "file:///etc/passwd", "")
 
 HEADERS = (
@@ -45,7 +45,7 @@ FIELDS = (
     *("responseFormat", "metadata", "streamOptions", "extraBody", "max_tokens", "x"),
 )
 
-names = st.one_of(st.sampled_from(["default", "none", "local-plain", "smollm2"]), st.text(max_size=40))
+names = st.one_of(st.just("default"), st.sampled_from(["none", "local-plain", "smollm2"]), st.text(max_size=40))
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
