@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, Request, expect
 
-from headrace.errors import ERROR_CODES
 from headrace.testing import Close, Hold, ScriptedUpstream, Send, chat_answer, chunk, response, sse, stream_head
 from tests.client.cutting import Cut, CuttingProxy, after_bytes
 from tests.client.history import long_answer
@@ -174,13 +173,6 @@ async def test_an_error_is_said_in_peoples_words(
     await expect(alert).to_contain_text(title)
     await expect(alert).to_contain_text("no such key")
     await closed(page)
-
-
-async def test_every_code_of_the_closed_list_has_a_title() -> None:
-    text = (ROOT / "web" / "playground" / "src" / "problems.ts").read_text("utf-8")
-    titled = dict(re.findall(r"^  (\w+): title\((.+)\),$", text, re.MULTILINE))
-    assert titled.keys() >= ERROR_CODES
-    assert all(re.fullmatch(r'"[^"]+", "[^"]+"', words) for words in titled.values())
 
 
 LISTED = response(b'{"data": [{"id": "x"}, {"id": "y"}]}', content_type="application/json")

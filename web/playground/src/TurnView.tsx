@@ -1,7 +1,8 @@
 import { memo, useEffect, useState } from "react";
 
 import { Attached } from "./Attached";
-import { Failed, Foot, type Acts } from "./Foot";
+import { Failed } from "./Failed";
+import { Foot, type Acts } from "./Foot";
 import { Icon } from "./Icon";
 import { Markdown } from "./Markdown";
 import { isComposing } from "./keys";
@@ -19,7 +20,7 @@ export const TurnView = memo(
       <article className="mb-6 last:mb-0">
         <Question turn={turn} editable={!running && last} />
         <Thinking turn={turn} />
-        <div aria-label={words.answer} aria-busy={running}>
+        <div role="group" aria-label={words.answer} aria-busy={running}>
           {answer.content && <Markdown text={answer.content} streaming={running} />}
         </div>
         {answer.toolCalls.map((call, at) => (

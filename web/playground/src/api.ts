@@ -2,6 +2,8 @@
 
 import { HeadraceError } from "@headrace/client";
 
+import type { Wire } from "./wire";
+
 export interface ModelConfig {
   configId: string;
   name: string;
@@ -26,6 +28,8 @@ export interface Provider {
   title: string;
   /** Empty: the caller has to give one. */
   endpoint: string;
+  /** The environment variable in which people keep its key; empty where there is none. */
+  keyVariable: string;
   abilities: { models: boolean };
 }
 
@@ -63,6 +67,11 @@ export function addModel(project: string, model: NewModel): Promise<ModelConfig>
   return ask(`/projects/${encodeURIComponent(project)}/models/`, { method: "POST", body: JSON.stringify(model) });
 }
 
+/** What is not given stays. A changed address forgets the key, unless one is sent along. */
+export function changeModel(project: string, configId: string, change: Partial<NewModel>): Promise<ModelConfig> {
+  return ask(`/projects/${encodeURIComponent(project)}/models/${encodeURIComponent(configId)}/`, { method: "PATCH", body: JSON.stringify(change) });
+}
+
 export function removeModel(project: string, configId: string): Promise<unknown> {
   return ask(`/projects/${encodeURIComponent(project)}/models/${encodeURIComponent(configId)}/`, { method: "DELETE" });
 }
@@ -92,6 +101,11 @@ export async function findModels(providers: readonly Provider[]): Promise<FoundM
     return chatting.slice(0, MOST_FOUND).map((modelId) => ({ provider, modelId }));
   });
   return (await Promise.all(found)).flat();
+}
+
+/** What the server kept of a stream's wire. */
+export function streamWire(project: string, id: string): Promise<Wire> {
+  return ask(`/projects/${encodeURIComponent(project)}/playground/streams/${encodeURIComponent(id)}/wire/`);
 }
 
 /** A stream's events as the server sends them, from the first on, for as long as it keeps them. */

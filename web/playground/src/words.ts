@@ -6,12 +6,14 @@ import * as answers from "./words/answers";
 import * as asking from "./words/asking";
 import * as general from "./words/general";
 import * as models from "./words/models";
+import * as problems from "./words/problems";
+import * as wire from "./words/wire";
 
-const ENGLISH = { ...answers.ENGLISH, ...asking.ENGLISH, ...general.ENGLISH, ...models.ENGLISH };
+const ENGLISH = { ...answers.ENGLISH, ...asking.ENGLISH, ...general.ENGLISH, ...models.ENGLISH, ...problems.ENGLISH, ...wire.ENGLISH };
 
 export type Words = typeof ENGLISH;
 
-const CHINESE: Words = { ...answers.CHINESE, ...asking.CHINESE, ...general.CHINESE, ...models.CHINESE };
+const CHINESE: Words = { ...answers.CHINESE, ...asking.CHINESE, ...general.CHINESE, ...models.CHINESE, ...problems.CHINESE, ...wire.CHINESE };
 
 export type Language = "en" | "zh";
 

@@ -22,6 +22,7 @@ from msgspec.structs import replace
 from headrace.backends.journal import MemoryJournal, Writer
 from headrace.backends.log import Batch
 from headrace.common.cost import cost_of, load_prices
+from headrace.common.streams.capture import Capture
 from headrace.common.streams.fallbacks import answering
 from headrace.common.streams.figures import Figures
 from headrace.common.streams.sources import Source, Trace
@@ -53,6 +54,7 @@ class StreamOptions:
     metadata: Mapping[str, str] = field(default_factory=dict)
     input_bytes: int = 0
     include_digest: bool = False
+    include_wire: bool = False
     question: str | None = field(default=None, repr=False)
     """What was asked, only where the operator wants text in the log."""
     conclude: Conclude | None = field(default=None, repr=False)
@@ -68,7 +70,7 @@ class LiveStream:
         self.id = stream_id
         self.options = options
         self.source = source
-        self.trace = Trace()
+        self.trace = Trace(wire=Capture() if options.include_wire else None)
         self.figures: Figures | None = None
         self.finish: Finish | None = None
         self.failure: Failure | None = None
@@ -81,6 +83,7 @@ class LiveStream:
         self._lock = threading.Lock()
         self._orphan_timer: asyncio.TimerHandle | None = None
         self._log = journal.create(stream_id, self._about())
+        self._log.wire = self.trace.wire
 
     def _about(self) -> dict[str, Any]:
         return {
@@ -197,13 +200,19 @@ class LiveStream:
         loop = asyncio.get_running_loop()
         load_prices(self.source)
         self.figures = Figures(loop.time())
+        wire = self.trace.wire
+        if wire is not None:
+            wire.begin()
         bracketing = Bracketing()
         try:
             async with self._journal.writer(self.id, on_cancel=self.cancel) as writer:
                 out = DigestingWriter(writer) if self.options.include_digest else writer
                 ending = await self._produce(out, bracketing, self.figures, loop)
                 end = self._end(ending, self.figures, loop.time())
-                out.append(bracketing.feed(await self._priced(end)))
+                entries = bracketing.feed(await self._priced(end))
+                out.append(entries)
+                if wire is not None:
+                    wire.shown(len(entries))
         finally:
             self._stop_orphan_timer()
             log_stream(self)
@@ -225,6 +234,8 @@ class LiveStream:
                     if entries := bracketing.feed(events):
                         figures.count(entries, loop.time())
                         writer.append(entries)
+                        if self.trace.wire is not None:
+                            self.trace.wire.shown(len(entries))
                     if end is not None:
                         return end
         except asyncio.CancelledError:

@@ -36,7 +36,7 @@ export const ENGLISH = {
   waiting: "Waiting for the first token",
   wire: "Wire",
   wireGone: "The server no longer keeps this stream.",
-  wireHint: "What this page asked the server, and the events it answered with, as they were sent.",
+  wireHint: "What went to the provider, without its key, and what came back, beside the events that were made of it. Times count from the stream's start.",
   withThis: "Continue with this",
   withThisHint: "All panes go on from this answer",
 };
@@ -77,7 +77,7 @@ export const CHINESE: typeof ENGLISH = {
   waiting: "等待首个 token",
   wire: "线路",
   wireGone: "服务器已不再保存这条流。",
-  wireHint: "本页面发给服务器的请求，以及服务器逐条返回的事件原文。",
+  wireHint: "发给服务商的请求（不含密钥）、返回的原文，以及由此产生的事件。时间从流开始时计算。",
   withThis: "以此继续",
   withThisHint: "所有窗格都从这个回答继续",
 };
