@@ -64,6 +64,8 @@ class StreamOptions:
     """The context of OpenTelemetry that the stream's span belongs to; None where nobody wants spans."""
     conclude: Conclude | None = field(default=None, repr=False)
     """What is done with the stream when it has ended. It must not wait, and calls what it is given when it is done."""
+    leave_place: Callable[[], None] | None = field(default=None, repr=False)
+    """Gives back its place among the streams that all workers count, where they do."""
 
 
 class LiveStream:
