@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 from headrace.backends.metric_files import MetricsFolder, reading
 from headrace.backends.metric_labels import MAX_MODELS, OTHER
 from headrace.backends.metrics import FOLDER_VARIABLE
+from headrace.commands.workers import _settled
 from tests.tools import needed
 
 multiprocess = needed("prometheus_client.multiprocess", 'pip install "headrace[metrics]"')
@@ -144,3 +146,11 @@ def test_the_folder_is_private_cleared_at_the_next_start_and_gone_at_the_end(tmp
 def test_a_folder_of_a_site_of_its_own_is_read_as_it_is(tmp_path: Path) -> None:
     with reading(str(tmp_path)):
         assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_file_does_not_stop_the_server(folder: MetricsFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    folder.settle(Counting(folder, STEPS.format(lag=0)).kill())
+    (folder.path / "counter_77.db").write_bytes(struct.pack("iii", 64, 0, 10_000) + bytes(64))
+    _settled(folder, 77)
+    assert "could not be kept" in capsys.readouterr().err
+    assert total(samples(folder), "headrace_streams_started_total") == 5

@@ -41,15 +41,19 @@ class MetricsFolder:
         (self.path / f"{_HELD}.new").rename(self.path / _HELD)  # held before anybody can see that it is there
 
     def settle(self, pid: int) -> None:
-        """This worker has ended. Reads and writes files: not for an event loop."""
+        """This worker has ended. Reads and writes files: not for an event loop.
+
+        Whatever cannot be read raises, and goes too: one damaged file would fail every scrape.
+        """
         with _locked(self.path, fcntl.LOCK_EX):
-            models = BoundedModels()
-            counts = _Counts(self.path, models)
-            for kind in KINDS:
-                counts.take(kind, pid)
-            counts.write()
-            for left in self.path.glob(f"gauge_*_{pid}.db"):
-                left.unlink()
+            counts = _Counts(self.path, BoundedModels())
+            try:
+                for kind in KINDS:
+                    counts.take(kind, pid)
+                counts.write()
+            finally:
+                for left in self.path.glob(f"*_{pid}.db"):
+                    left.unlink()
 
     def close(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
@@ -73,7 +77,6 @@ class _Counts:
         self._folder = folder
         self._models = models
         self._values: dict[str, dict[str, float]] = {}
-        self._taken: list[Path] = []
 
     def take(self, kind: str, pid: int) -> None:
         values = self._values[kind] = {}
@@ -86,16 +89,13 @@ class _Counts:
                 key = _key(metric, name, self._bounded(labels), about)
                 values[key] = values.get(key, 0.0) + value
             if each == pid:
-                self._taken.append(path)
                 _add_lost(values, found)
 
     def write(self) -> None:
-        """Whole or not at all, then without what they were made of."""
+        """Whole or not at all."""
         for kind, values in self._values.items():
             if values:
                 _write(self._path(kind, DEPARTED), values)
-        for path in self._taken:
-            path.unlink()
 
     def _path(self, kind: str, pid: int) -> Path:
         return self._folder / f"{kind}_{pid}.db"

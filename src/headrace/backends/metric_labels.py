@@ -19,7 +19,7 @@ _TELLING = re.compile(
     r"://|^www\."  # an address
     r"|[^\s@]@[A-Za-z0-9-]+\.[A-Za-z]"  # an e-mail address; `@cf/meta/llama` and `claude@20250101` are models
     r"|^(?:sk|pk|rk|hr|gsk|xai|nvapi|hf|ghp|r8|bearer)[-_ ]|^AIza|^AKIA"  # how keys begin
-    r"|[A-Za-z0-9_\-]{48,}",  # no name has so many letters without a break
+    r"|[A-Za-z0-9]{32,}",  # no name has so many letters and digits without a break
     re.IGNORECASE,
 )
 

@@ -60,11 +60,13 @@ class RedisJournal(MemoryJournal):
 
     @property
     def lag(self) -> float:
-        return self._link.mirror.lag if self._link is not None else 0.0
+        link = self._link
+        return link.mirror.lag if link is not None else 0.0
 
     @property
     def away(self) -> bool:
-        return self._link is not None and self._link.server.away.lasts
+        link = self._link
+        return link is not None and link.server.away.lasts
 
     async def start(self) -> None:
         """Mirror from this event loop, and look after lost workers even before anybody reads here."""

@@ -126,7 +126,7 @@ class Workers:
 
     def _on_end(self, pid: int) -> None:
         if self._counts is not None:
-            settling = asyncio.get_running_loop().run_in_executor(None, self._counts.settle, pid)
+            settling = asyncio.get_running_loop().run_in_executor(None, _settled, self._counts, pid)
             self._settling.add(settling)
             settling.add_done_callback(self._settling.discard)
 
@@ -144,6 +144,13 @@ class Workers:
             complain(f"Worker {slot + 1} ended with {_words(status)}; starting another{when}.")
             await asyncio.sleep(pause)
             self._current[slot] = self._another()
+
+
+def _settled(counts: MetricsFolder, pid: int) -> None:
+    try:
+        counts.settle(pid)
+    except Exception as error:  # a full disk, a damaged file: figures must not stop the server
+        complain(f"The counts of the worker that ended could not be kept: {error!r}")
 
 
 async def _until_ready(worker: WorkerProcess) -> None:

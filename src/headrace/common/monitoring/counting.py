@@ -5,6 +5,7 @@ Each of these does nothing where nothing is counted.
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 SAMPLE_SECONDS = 1.0
 """How old the gauges of a worker may be that is not the one asked; Prometheus asks every 15 s or so."""
+
+logger = logging.getLogger("headrace.monitoring")
 
 
 def counting() -> Metrics | None:
@@ -42,9 +45,14 @@ def keep_sampling(active: Metrics, streams: Streams) -> None:
 
 
 def _sample_forever(active: Metrics, streams: Streams) -> None:
-    asleep = threading.Event()
+    asleep, told = threading.Event(), False
     while True:
-        sample(active, streams)
+        try:
+            sample(active, streams)
+        except Exception:  # it may be over in a second; said once, since it may not
+            if not told:
+                logger.exception("gauges could not be read")
+            told = True
         asleep.wait(SAMPLE_SECONDS)
 
 

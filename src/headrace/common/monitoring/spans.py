@@ -61,14 +61,13 @@ class StreamSpan:
 
     def end(self, record: StreamRecord, model: tuple[str, str], failure: Failure | None) -> None:
         """The stream has ended: how, with what tokens, and which model answered it."""
-        reason = "error" if failure else record.outcome
         ended = max(int(record.ended * 1e9), self._latest)  # the loop's clock is coarser than the system's
-        self._span.add_event(FINISH, {"gen_ai.response.finish_reason": reason}, timestamp=ended)
+        self._span.add_event(FINISH, {"headrace.outcome": record.outcome}, timestamp=ended)
         self._span.set_attributes(
             {
                 "gen_ai.provider.name": model[0],
                 "gen_ai.response.model": model[1],
-                "gen_ai.response.finish_reasons": [reason],
+                "gen_ai.response.finish_reasons": ["error" if failure else record.outcome],
                 **_measured(record),
             }
         )
