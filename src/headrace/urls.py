@@ -21,6 +21,7 @@ from headrace.common.guard import PAGE_POLICY, guarded_patterns
 from headrace.common.identity import allows
 from headrace.common.rest import RestAPI
 from headrace.llm import openapi
+from headrace.llm.doctor_api import router as doctor_router
 from headrace.projects.finding import has_configurations, has_projects
 
 _OURS = Path(__file__).parent / "static" / "headrace"
@@ -50,16 +51,19 @@ api = RestAPI(
     urls_namespace="headrace-api",
     documents=lambda: [openapi.document()],
 )
+api.add_router("", doctor_router)
 if has_projects():
     from headrace.projects.api import router as projects_router
 
     api.add_router("", projects_router)
 if has_configurations():
     from headrace.llm.api import router as models_router
+    from headrace.llm.found_api import router as found_router
     from headrace.llm.providers_api import router as providers_router
 
     api.add_router("", models_router)
     api.add_router("", providers_router)
+    api.add_router("", found_router)
 if apps.is_installed("headrace.people"):
     from headrace.people.api import router as people_router
 

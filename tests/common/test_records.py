@@ -160,7 +160,7 @@ async def test_bytes_are_those_that_readers_were_given(seen: Seen) -> None:
     plain = b"".join([data async for data in stream.sse()])
     live.join()  # as if somebody still read
     face = SSEFace(ids=False, finish=False)
-    squeezed = CompressedStream(SSEStream(live._journal, "s", live=live, idle=0, face=face), "gzip")
+    squeezed = CompressedStream(SSEStream(live._journal, "s", live=live, idle=0, face=face), "gzip", live.delivery)
     sent = b"".join([data async for data in squeezed])
     assert live.delivery.raw_bytes == 2 * len(plain)
     assert live.delivery.sent_bytes == pytest.approx(len(plain) + len(sent), abs=20)  # gzip's own end comes after

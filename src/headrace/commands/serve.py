@@ -14,6 +14,7 @@ import socket
 import tempfile
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,13 +77,14 @@ async def _serve(listener: socket.socket, number: int, settings: Settings) -> in
                 if not await _unless(stop, _prepared(environment, address_of(listener))):
                     return 0
                 workers = Workers(number, listener, environment, settings.drain_seconds)
+                prepare = partial(_prepared, environment, address_of(listener))  # newer code may have newer migrations
+                asyncio.get_running_loop().add_signal_handler(RESTART, workers.restart, prepare)
                 return await _run_workers(workers, stop, address_of(listener), settings)
             finally:
                 await asyncio.to_thread(supervisor().close)
 
 
 async def _run_workers(workers: Workers, stop: asyncio.Event, address: str, settings: Settings) -> int:
-    asyncio.get_running_loop().add_signal_handler(RESTART, workers.restart)
     try:
         if await _unless(stop, workers.start()):
             _welcome(address, local=settings.local)

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from headrace.backends.children import kill, start_python
 from headrace.commands.terminal import CommandError, complain
@@ -75,10 +75,13 @@ class Workers:
         await asyncio.gather(*(_until_ready(worker) for worker in self._current.values()))
         self._keepers = [asyncio.create_task(self._keep(slot)) for slot in self._current]
 
-    def restart(self) -> None:
-        """Begin to replace all, one after another, each by one that is ready. Harmless while that goes on."""
+    def restart(self, prepare: Callable[[], Awaitable[None]]) -> None:
+        """Begin to replace all, one after another, each by one that is ready, once `prepare` is done.
+
+        Harmless while that goes on. A CommandError of either leaves the workers as they are, and is said.
+        """
         if self._keepers and (self._restarting is None or self._restarting.done()):
-            self._restarting = asyncio.create_task(self._replace_all())
+            self._restarting = asyncio.create_task(self._replace_all(prepare))
 
     async def end(self) -> None:
         """End all, and start none again."""
@@ -87,19 +90,23 @@ class Workers:
                 task.cancel()
         await asyncio.gather(*(worker.end(self._drain_seconds) for worker in self._current.values()))
 
-    async def _replace_all(self) -> None:
-        for slot in self._current:
-            fresh = self._another()
-            try:
-                await _until_ready(fresh)
-            except BaseException as error:
-                kill(fresh.process)
-                if not isinstance(error, CommandError):
-                    raise
-                complain(f"{error} The workers stay as they are.")
-                return
-            old, self._current[slot] = self._current[slot], fresh
-            await old.end(self._drain_seconds, RETIRE)
+    async def _replace_all(self, prepare: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await prepare()
+            for slot in self._current:
+                await self._replace(slot)
+        except CommandError as error:
+            complain(f"{error} The workers stay as they are.")
+
+    async def _replace(self, slot: int) -> None:
+        fresh = self._another()
+        try:
+            await _until_ready(fresh)
+        except BaseException:
+            kill(fresh.process)
+            raise
+        old, self._current[slot] = self._current[slot], fresh
+        await old.end(self._drain_seconds, RETIRE)
 
     def _another(self) -> WorkerProcess:
         return WorkerProcess(self._listener, self._environment)

@@ -22,6 +22,7 @@ from msgspec.structs import replace
 from headrace.backends.journal import MemoryJournal, Writer
 from headrace.backends.log import Batch
 from headrace.common.cost import cost_of, load_prices
+from headrace.common.streams.capture import Capture
 from headrace.common.streams.fallbacks import answering
 from headrace.common.streams.figures import Delivery, Figures
 from headrace.common.streams.records import Happening, HappeningKind, StreamRecord, observed, record_of, tell
@@ -56,10 +57,13 @@ class StreamOptions:
     metadata: Mapping[str, str] = field(default_factory=dict)
     input_bytes: int = 0
     include_digest: bool = False
+    include_wire: bool = False
     question: str | None = field(default=None, repr=False)
     """What was asked, only where the operator wants text in the log."""
     conclude: Conclude | None = field(default=None, repr=False)
     """What is done with the stream when it has ended. It must not wait, and calls what it is given when it is done."""
+    leave_place: Callable[[], None] | None = field(default=None, repr=False)
+    """Gives back its place among the streams that all workers count, where they do."""
 
 
 class LiveStream:
@@ -71,7 +75,7 @@ class LiveStream:
         self.id = stream_id
         self.options = options
         self.source = source
-        self.trace = Trace()
+        self.trace = Trace(wire=Capture() if options.include_wire else None)
         self.asked_at = 0.0
         """Seconds since 1970; 0 before it has started."""
         self.figures: Figures | None = None
@@ -90,6 +94,7 @@ class LiveStream:
         self.watched = False
         """Whether anybody observes streams: else nothing is made for them."""
         self._log = journal.create(stream_id, self._about())
+        self._log.wire = self.trace.wire
 
     def _about(self) -> dict[str, Any]:
         return {
@@ -230,6 +235,8 @@ class LiveStream:
         loop = asyncio.get_running_loop()
         load_prices(self.source)
         self.figures, self.asked_at = Figures(loop.time()), time.time()
+        if self.trace.wire is not None:
+            self.trace.wire.begin()
         self.watched = observed()
         if self.watched:
             self.trace.on_moment = self._tell
@@ -240,7 +247,10 @@ class LiveStream:
                 out = DigestingWriter(writer) if self.options.include_digest else writer
                 ending = await self._produce(out, bracketing, self.figures, loop)
                 end = self._end(ending, self.figures, loop.time())
-                out.append(bracketing.feed(await self._priced(end)))
+                entries = bracketing.feed(await self._priced(end))
+                out.append(entries)
+                if self.trace.wire is not None:
+                    self.trace.wire.shown(len(entries))
         finally:
             self._stop_orphan_timer()
             log_stream(self)
@@ -273,6 +283,8 @@ class LiveStream:
                         is_first = figures.first_event is None
                         figures.count(entries, loop.time())
                         writer.append(entries)
+                        if self.trace.wire is not None:
+                            self.trace.wire.shown(len(entries))
                         if is_first and self.watched:
                             self._tell("first_token")
                     if end is not None:

@@ -16,6 +16,7 @@ from typing import Literal, Protocol
 
 from headrace.backends.http import HTTPAnswer, HTTPClient
 from headrace.common.streams.adjustments import AdjustmentMemory
+from headrace.common.streams.capture import Capture
 from headrace.errors import UpstreamError
 from headrace.providers.base import ChatRequest, Endpoint, Provider
 from headrace.providers.decoder import StreamDecoder
@@ -46,6 +47,7 @@ class Trace:
     usage: Usage | None = None
     moments: list[tuple[float, TraceKind, str]] = field(default_factory=list)
     answered: Answered | None = None
+    wire: Capture | None = None
     on_moment: Callable[[TraceKind, str], None] | None = None
 
     def note(self, kind: TraceKind, detail: str = "") -> None:
@@ -107,6 +109,8 @@ class HTTPSource:
                     answer.close()
                 return
             except UpstreamError as error:
+                if trace.wire is not None:
+                    trace.wire.failed(error)
                 if trace.shown:
                     raise
                 await attempts.recover(error)
@@ -128,6 +132,8 @@ class _Attempts:
         """Ask once; an answer that is no stream raises its `UpstreamError`, like everything that kept one away."""
         self._trace.attempts += 1
         answer = await self._send()
+        if self._trace.wire is not None:
+            self._trace.wire.answered(answer.status, answer.headers)
         if 200 <= answer.status < 300 and answer.status != 204:
             return answer
         try:
@@ -173,6 +179,8 @@ class _Attempts:
         request = row.adapter.build(self._request, self._endpoint, row)
         if row.adapter.sign is not None:
             request = row.adapter.sign(request, self._endpoint, time.time())
+        if self._trace.wire is not None:
+            self._trace.wire.asked(request, self._secrets())
         return await source.client().send(request, deadline=self._deadline, idle=source.timeout)
 
     async def _failure(self, answer: HTTPAnswer) -> UpstreamError:
@@ -182,6 +190,8 @@ class _Attempts:
             async with asyncio.timeout(min(self._source.timeout, FAILURE_BODY_SECONDS)):
                 while len(body) < MAX_BODY_READ and (data := await answer.read()):
                     body += data
+        if self._trace.wire is not None:
+            self._trace.wire.read(body)
         return read_failure(answer.status, answer.headers, body, secrets=self._secrets(), now=time.time())
 
     async def decode(self, answer: HTTPAnswer) -> AsyncGenerator[list[Event], None]:
@@ -192,7 +202,7 @@ class _Attempts:
         last = loop.time()
         try:
             while True:
-                events = await _step(answer, decoder)
+                events = await _step(answer, decoder, self._trace.wire)
                 if events:
                     yield self._shown(events)
                 if decoder.done:
@@ -224,10 +234,12 @@ class _Attempts:
         return self._source.provider_row.adapter.secrets(key) if key else self._source.secrets
 
 
-async def _step(answer: HTTPAnswer, decoder: StreamDecoder) -> list[Event]:
+async def _step(answer: HTTPAnswer, decoder: StreamDecoder, wire: Capture | None) -> list[Event]:
     """The events of what arrives next; once the connection has ended, the ones that end the answer."""
     try:
         data = await answer.read()
     except UpstreamError as error:
         return decoder.abort(Failure(error.code, error.message, error.status, error.retryable, error.retry_after))
+    if wire is not None:
+        wire.read(data)
     return decoder.feed(data) if data else decoder.close()
