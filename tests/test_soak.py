@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from soak import scenarios
 from soak.cluster import cluster
 from soak.scenarios import Scenario
+from soak.staying import nothing_stays
 
 from headrace.testing.history import History, HistoryError, Reading
 from tests.backends.redis_servers import valkey_binary
@@ -45,6 +46,13 @@ async def test_a_rolling_restart_loses_no_byte() -> None:
     async with cluster(2, HEADRACE_DRAIN_SECONDS="20") as running:
         figures = await scenarios.rolling_restart(running, 10)
         assert figures["endings"] == {"stop": 12}
+
+
+async def test_streams_leave_nothing_behind() -> None:
+    valkey_binary()
+    async with cluster(2, HEADRACE_REPLAY_SECONDS="1") as running:
+        figures = await nothing_stays(running, 40)
+        assert (figures["stopped"], figures["deserted"], figures["read"]) == (10, 10, 20)
 
 
 def history(numbers: list[int], ending: str = "stop", start: int = 0) -> tuple[History, Reading]:
