@@ -18,9 +18,11 @@ from headrace.backends import redis_keys as rk
 from headrace.backends.journal import JournalAwayError, UnknownStreamError
 from headrace.backends.log import CursorError
 from headrace.backends.redis_journal import RedisJournal
+from headrace.backends.redis_leases import Leases
 from headrace.stream.events import Entry, Failure, Finish, ReasoningEnd, TextDelta
 from tests.backends.journal_conformance import Numbered, collect, nothing, numbered, there, write
 from tests.backends.redis_servers import RunningServer, redis_binary, valkey_binary
+from tests.waiting import until
 
 LOST_SECONDS = 10.0  # the contract's: a lost producer is told within this
 ROOT = Path(__file__).resolve().parents[2]
@@ -190,6 +192,23 @@ async def stopped(valkey: RunningServer) -> None:
         await process.wait()
         assert valkey.tell("XLEN", "headrace:log:t") == length
         assert await collect(journal, "t") == found
+
+
+async def test_who_dies_before_the_first_heartbeat_is_found_out(
+    valkey: RunningServer, hasty: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new worker on a busy machine: its stream is shared, and it is killed before it has said that it lives."""
+    silent = RedisJournal(valkey.url)
+    with monkeypatch.context() as patched:
+        patched.setattr(Leases, "run", lambda _: asyncio.Event().wait())
+        await silent.start()
+        await until(lambda: silent._link is not None and silent._link._tasks)
+    async with workers(valkey.url, 1) as [other], silent.writer("s", on_cancel=nothing) as writer:
+        writer.append(numbered(1, 3))
+        await until_total(other, "s", 3)
+        async with asyncio.timeout(LOST_SECONDS):
+            assert check_lost(await collect(other, "s"), [Failure, Finish]) == 3
+    await silent.close()
 
 
 async def test_a_fenced_producer_ends_for_its_own_readers_in_the_same_words(valkey: RunningServer) -> None:

@@ -119,10 +119,12 @@ return failed
 """)
 
 # Takes up a stream, or takes it up again after a break: the number of the last event there, -1 to a fenced worker,
-# -2 where the stream is another's or was given up as lost.
+# -2 where the stream is another's or was given up as lost. No stream without a lease: a worker may die before it has
+# renewed for the first time, and nobody else would ever end what it had begun.
 OPEN = Script("""
 local about, log, running, dead, project = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local worker, id, described, created, ttl, listed = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local leases, lease = KEYS[6], tonumber(ARGV[8])
 if redis.call('EXISTS', dead) == 1 then return -1 end
 local held = redis.call('HMGET', about, 'worker', 'state')
 if held[1] and (held[1] ~= worker or held[2] == 'l') then return -2 end
@@ -138,6 +140,8 @@ if top == 0 then redis.call('HSET', about, 'oldest', 1) end
 redis.call('PEXPIRE', about, ttl)
 redis.call('PEXPIRE', log, ttl)
 redis.call('SADD', running, id)
+local time = redis.call('TIME')
+redis.call('ZADD', leases, 'NX', time[1] * 1000 + math.floor(time[2] / 1000) + lease, worker)
 if listed ~= '' then
   redis.call('ZADD', project, created, id)
   redis.call('ZREMRANGEBYRANK', project, 0, -1 - tonumber(listed))
