@@ -56,8 +56,9 @@ def nothing() -> None:
     """A producer that cannot be asked to stop."""
 
 
-async def collect(journal: MemoryJournal, stream_id: str, after: int = 0) -> Numbered:
-    found: Numbered = []
+async def collect(journal: MemoryJournal, stream_id: str, after: int = 0, *, found: Numbered | None = None) -> Numbered:
+    """All to the end; `found` can be looked at meanwhile."""
+    found = [] if found is None else found
     async with asyncio.timeout(DEADLINE), aclosing(_batches(journal, stream_id, after)) as batches:
         async for entries in batches:
             found += entries

@@ -280,8 +280,10 @@ async def test_a_server_that_stays_away_ends_readers_elsewhere_and_is_caught_up_
         own.create("s")
         writing = asyncio.create_task(write(own, "s", [1] * 400, pause=0.01))
         await there(other, "s")
-        local, remote = (asyncio.create_task(collect(journal, "s")) for journal in (own, other))
-        await until_total(other, "s", 20)
+        seen: Numbered = []
+        local = asyncio.create_task(collect(own, "s"))
+        remote = asyncio.create_task(collect(other, "s", found=seen))
+        await until(lambda: len(seen) >= 20)
         valkey.pause()
         paused = time.monotonic()
         assert check_lost(await remote, [Failure, Finish]) >= 20
