@@ -10,6 +10,7 @@ from pathlib import Path
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
+from headrace.backends.waiting import TaskWaiter
 from headrace.common.guard import guarded_patterns
 from headrace.common.http import json_response
 from headrace.common.identity import allows
@@ -23,7 +24,7 @@ async def gauges(_: HttpRequest) -> HttpResponse:
     journal = streams().journal
     held = {
         "streams": len(streams()),
-        "readers": sum(len(log.waiters) for _, log in journal.find()),
+        "readers": sum(isinstance(waiter, TaskWaiter) for _, log in journal.find() for waiter in log.waiters),
         "logs": len(journal),
         "tasks": len(asyncio.all_tasks()),
         "threads": threading.active_count(),

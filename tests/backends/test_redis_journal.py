@@ -194,6 +194,18 @@ async def stopped(valkey: RunningServer) -> None:
         assert await collect(journal, "t") == found
 
 
+async def test_a_client_may_be_faster_than_a_busy_mirror(valkey: RunningServer) -> None:
+    """It has the stream's id from one worker, and asks another: that is no 404."""
+    async with workers(valkey.url) as [own, other]:
+        reading = asyncio.create_task(collect(other, "s"))
+        await asyncio.sleep(0.5)  # so late is the mirror
+        assert not reading.done()
+        await write(own, "s", [3])
+        check_whole(await reading, 3)
+        with pytest.raises(UnknownStreamError):
+            await collect(other, "t")
+
+
 async def test_who_dies_before_the_first_heartbeat_is_found_out(
     valkey: RunningServer, hasty: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
