@@ -13,6 +13,8 @@ from pathlib import Path
 
 from soak import scenarios
 from soak.cluster import Cluster, cluster
+from soak.inputs import hostile_inputs
+from soak.neighbour import SETTINGS, noisy_neighbour
 from soak.scenarios import Figures, Scenario
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reliability.md"
@@ -28,6 +30,8 @@ SHARED: Plan = [
     (scenarios.paused, 50),
 ]
 ROLLING: Plan = [(scenarios.rolling_restart, 200)]
+INPUTS: Plan = [(hostile_inputs, 100_000)]
+NEIGHBOUR: Plan = [(noisy_neighbour, 50)]
 
 
 async def main(scale: float, only: str) -> list[str]:
@@ -37,6 +41,8 @@ async def main(scale: float, only: str) -> list[str]:
         (1, MEMORY, {}),
         (2, SHARED, {}),
         (2, ROLLING, {"HEADRACE_DRAIN_SECONDS": "60"}),
+        (2, INPUTS, {}),
+        (1, NEIGHBOUR, SETTINGS),
     ):
         chosen = [(scenario, size) for scenario, size in plan if only in scenario.__name__]
         if chosen:

@@ -122,7 +122,7 @@ class Settings:
     """`(result)`: what is done with each stream when it has ended."""
 
     project_streams: int = 0
-    """Streams that one project may have at once, in each process; 0: any number."""
+    """Streams that one project may have at once, in all workers that share a journal; 0: any number."""
     project_requests: int = 0
     """Requests a minute of one project; 0: any number."""
     person_streams: int = 0

@@ -14,6 +14,7 @@ from headrace.common.endings import ending_of
 from headrace.common.hooks import Hooks, abefore, site_hooks
 from headrace.common.owners import project_key
 from headrace.common.requests import InlineModel, LocalModel, StoredModel
+from headrace.common.shared_limits import take_place
 from headrace.common.streams.adjustments import AdjustmentMemory
 from headrace.common.streams.asked import question_text, text_size
 from headrace.common.streams.build import source_for
@@ -58,6 +59,7 @@ async def prepared_chat(
         include_wire=chat.settings.include_wire,
         question=question_text(chat.request.messages) if settings.log_text else None,
         conclude=ending_of(chat, hooks),
+        leave_place=await take_place(registry.journal, chat.project, caller),
     )
 
 

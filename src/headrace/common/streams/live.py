@@ -62,6 +62,8 @@ class StreamOptions:
     """What was asked, only where the operator wants text in the log."""
     conclude: Conclude | None = field(default=None, repr=False)
     """What is done with the stream when it has ended. It must not wait, and calls what it is given when it is done."""
+    leave_place: Callable[[], None] | None = field(default=None, repr=False)
+    """Gives back its place among the streams that all workers count, where they do."""
 
 
 class LiveStream:

@@ -88,6 +88,8 @@ class Streams:
             stream = self._live.pop(stream_id, None)
         if stream is not None:
             self.open.give(stream.options.project, stream.options.caller)
+            if stream.options.leave_place is not None:
+                stream.options.leave_place()
 
 
 def new_stream_id() -> str:
