@@ -6,10 +6,11 @@ import json
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from headrace import RequestError, UpstreamError
-from headrace.testing import ScriptedUpstream
-from tests.gateway.wired import BROKEN, CALLS, HALF, SUN, THOUGHT, TOOL
+from headrace.testing import ScriptedUpstream, Send, response, sse
+from tests.gateway.wired import BROKEN, CALLS, HALF, SUN, THOUGHT, TOOL, call, delta
 from tests.live import KEY, LiveServer, model_at
 from tests.tools import needed
 
@@ -59,6 +60,19 @@ def test_calls_tools_and_takes_their_results(server: LiveServer) -> None:
     assert (first["tools"], first["tool_choice"]) == ([TOOL], "required")
     assert [each["role"] for each in second["messages"]] == ["user", "assistant", "tool"]
     assert answer.content == "Sun"
+
+
+def test_answers_in_a_structure(server: LiveServer) -> None:
+    class Weather(BaseModel):
+        """The weather in a city."""
+
+        city: str
+
+    named = [call(0, "Weather", '{"city":"Oslo"}', id="call_1", type="function")]
+    answer = [Send(response(sse(delta(tool_calls=named), delta("tool_calls"), "[DONE]")))]
+    with ScriptedUpstream(answer) as upstream:
+        found = chat(server, upstream).with_structured_output(Weather).invoke("Hi")
+    assert found == Weather(city="Oslo")
 
 
 def test_a_broken_answer_raises_after_what_had_come(server: LiveServer) -> None:
