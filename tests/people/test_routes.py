@@ -33,6 +33,7 @@ POLICY: dict[str, dict[str, str]] = {
     "/api/openapi.json": {"*": "known"},
     "/api/doctor/": {"GET": "known", "POST": "known"},
     "/api/doctor/stream/": {"GET": "known"},
+    "/api/found/": {"GET": "known"},
     "/api/me/": {"GET": "known"},
     "/api/audit/": {"GET": "operator"},
     "/api/providers/": {"GET": "known"},
@@ -45,6 +46,7 @@ POLICY: dict[str, dict[str, str]] = {
     P + "playground/chat/stream/": {"POST": "chat"},
     P + "playground/streams/": {"GET": "read"},
     P + "playground/streams/none/": {"GET": "read", "DELETE": "chat"},
+    P + "playground/streams/none/wire/": {"GET": "read"},
     P + "members/": {"GET": "manage", "POST": "manage"},
     P + "members/none/": {"PATCH": "manage", "DELETE": "manage"},
     P + "invitations/": {"GET": "manage", "POST": "manage"},
@@ -55,6 +57,11 @@ POLICY: dict[str, dict[str, str]] = {
     "/v1/chat/completions": {"POST": "chat"},
     "/v1/models": {"GET": "read"},
     "/v1/models/home.js": {"GET": "read"},
+    "/v1/messages": {"POST": "chat"},
+    "/v1/ui-messages": {"POST": "chat"},
+    "/api/chat": {"POST": "chat"},
+    "/api/tags": {"GET": "read"},
+    "/api/version": {"GET": "known"},
 }
 """The whole of what Headrace answers, and what each wants. A new route is a new row."""
 ALL = {"read", "chat", "configure", "manage"}
@@ -100,7 +107,7 @@ def expected(who: str, route: str, method: str) -> str:
         return "in"  # a preflight carries no credentials, and gets nothing
     if who == "anonymous":
         return "in" if POLICY[route].get("*") == "public" else "401 unauthenticated"
-    if who == "foreign" and route.startswith("/v1/"):
+    if who == "foreign" and route.startswith(("/v1/", "/api/chat", "/api/tags")):
         return "in"  # a token's own project, where an address names none
     if who in OUTSIDE and need in ALL:
         return "404 project_not_found"
