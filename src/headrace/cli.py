@@ -45,6 +45,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog=KEYS,
     )
     _doctor_arguments(doctor)
+    about = "Write one answer of an endpoint into NAME.stream, and what we make of it into NAME.json."
+    record = commands.add_parser("record", help="record a stream as a fixture", description=about, epilog=KEYS)
+    _record_arguments(record)
     _backup_arguments(commands)
     _users_arguments(commands)
     _secrets_arguments(commands)
@@ -90,6 +93,19 @@ def _doctor_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_doctor)
 
 
+def _record_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("url", metavar="URL", help="the endpoint's address, such as https://api.example.com/v1")
+    parser.add_argument("name", metavar="NAME", help="where to write, without an ending; never written over")
+    parser.add_argument("--model", default="", help="the model's name; without it, the first that the endpoint lists")
+    parser.add_argument("--provider", default="", help="openai, deepseek, ollama, …; without it, as the address tells")
+    parser.add_argument("--prompt", default="", help="what to ask; without it, a question with a short answer")
+    parser.add_argument("--tool", action="store_true", help="offer a tool, and ask for what it knows")
+    parser.add_argument(
+        "--timeout", type=_seconds, default="60", help="seconds to wait for the next byte (%(default)s)"
+    )
+    parser.set_defaults(command=_record)
+
+
 def _backup_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     about = "Write the embedded database and the keys into one private file; the server may run meanwhile."
     backup = commands.add_parser("backup", help="save database and keys in one file", description=about)
@@ -132,6 +148,12 @@ def _chat(arguments: argparse.Namespace) -> int:
 
 def _doctor(arguments: argparse.Namespace) -> int:
     from headrace.commands.doctor import run
+
+    return run(arguments)
+
+
+def _record(arguments: argparse.Namespace) -> int:
+    from headrace.commands.record import run
 
     return run(arguments)
 

@@ -11,14 +11,13 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, Request, expect
 
-from headrace.errors import ERROR_CODES
 from headrace.testing import Close, Hold, ScriptedUpstream, Send, chat_answer, chunk, response, sse, stream_head
 from tests.client.cutting import Cut, CuttingProxy, after_bytes
 from tests.client.history import long_answer
 from tests.corpus import CASES, needs_corpus, rows
 from tests.live import ROOT, LiveServer
 from tests.web.node import BUILD, WEB, missing
-from tests.web.playing import ask, closed, ended, playground, stored
+from tests.web.playing import ask, button, closed, ended, playground, stored
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]  # a browser on a busy machine
 BUILT = ROOT / "src" / "headrace" / "static" / "headrace" / "app" / "index.html"
@@ -176,13 +175,6 @@ async def test_an_error_is_said_in_peoples_words(
     await closed(page)
 
 
-async def test_every_code_of_the_closed_list_has_a_title() -> None:
-    text = (ROOT / "web" / "playground" / "src" / "problems.ts").read_text("utf-8")
-    titled = dict(re.findall(r"^  (\w+): title\((.+)\),$", text, re.MULTILINE))
-    assert titled.keys() >= ERROR_CODES
-    assert all(re.fullmatch(r'"[^"]+", "[^"]+"', words) for words in titled.values())
-
-
 LISTED = response(b'{"data": [{"id": "x"}, {"id": "y"}]}', content_type="application/json")
 
 
@@ -203,6 +195,9 @@ async def test_a_model_is_added_in_the_page(server: LiveServer, browser: Browser
         "x",
         "y",
     ]
+    await dialog.get_by_role("button", name="Test", exact=True).click()
+    await expect(dialog.get_by_role("alert")).to_contain_text("Something else than an answer came")
+    assert await faults(page) == []
     await dialog.get_by_role("button", name="Add", exact=True).click()
     await expect(page.locator("main select option:checked")).to_have_text("added-here")
     assert upstream.requests[0].headers["authorization"] == "Bearer sk-canary-0123456789"
@@ -298,14 +293,15 @@ async def faults(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])
+@pytest.mark.parametrize(("locale", "remove"), [("en-GB", "Remove from the comparison"), ("zh-CN", "从对比中移除")])
 async def test_axe_finds_nothing_serious(
-    server: LiveServer, browser: Browser, upstream: ScriptedUpstream, theme: Any, locale: str
+    server: LiveServer, browser: Browser, upstream: ScriptedUpstream, theme: Any, locale: str, remove: str
 ) -> None:
     model = stored(server, upstream, "a")
     page = await playground(browser, server.url, [model, "local-plain"], color_scheme=theme, locale=locale)
     assert await faults(page) == []
-    await page.locator("main section:nth-of-type(2) header button, main section:nth-of-type(2) button").first.click()
+    await button(page, remove, 2)
+    await expect(page.locator("main section")).to_have_count(1)
     await ask(page, "hi")
     await ended(page)
     await page.locator("article button[aria-expanded]").click()

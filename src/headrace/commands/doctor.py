@@ -104,11 +104,11 @@ async def _first_fit(places: list[tuple[Provider, str]], model: str, key: str, p
 
 
 async def _visit(row: Provider, base: str, model: str, key: str, patience: float) -> _Found:
-    endpoint = Endpoint(base, model or await _some_model(row, base, key), key)
+    endpoint = Endpoint(base, model or await some_model(row, base, key), key)
     return _Found(await observe(row, endpoint, patience=patience), base)
 
 
-async def _some_model(row: Provider, base: str, key: str) -> str:
+async def some_model(row: Provider, base: str, key: str) -> str:
     """A model of this endpoint that can chat, where it lists them."""
     with suppress(UpstreamError, RequestError):
         listed = await provider_models(row, InlineModel(row.name, base, "", key), base)
@@ -118,11 +118,16 @@ async def _some_model(row: Provider, base: str, key: str) -> str:
 
 
 async def observe(
-    row: Provider, endpoint: Endpoint, *, patience: float, clock: Callable[[], float] = time.monotonic
+    row: Provider,
+    endpoint: Endpoint,
+    *,
+    patience: float,
+    clock: Callable[[], float] = time.monotonic,
+    request: ChatRequest | None = None,
 ) -> Observation:
     """Ask the question and write down what comes; a default of ours that is refused is left out, and noted."""
     memory, refused = AdjustmentMemory(), []
-    request = ChatRequest(
+    request = request or ChatRequest(
         messages=[{"role": "user", "content": QUESTION}],
         temperature=0.7,
         max_tokens=MAX_TOKENS,

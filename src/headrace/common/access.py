@@ -56,7 +56,7 @@ class Asked:
             fetch_site=meta.get("HTTP_SEC_FETCH_SITE", ""),
             content_type=meta.get("CONTENT_TYPE", ""),
             has_body=length.strip("0 ") != "" or "HTTP_TRANSFER_ENCODING" in meta,
-            authorization=meta.get("HTTP_AUTHORIZATION", ""),
+            authorization=authorization_of(meta),
         )
 
 
@@ -106,6 +106,14 @@ def preflight_refusal(asked: Asked, settings: Settings) -> Refusal | None:
 def carries_token(asked: Asked, settings: Settings) -> bool:
     """Whether a project's token speaks for the caller: then nothing that a browser adds by itself does."""
     return settings.auth == "required" and bearer(asked.authorization).startswith(TOKEN_PREFIX)
+
+
+def authorization_of(meta: Mapping[str, Any]) -> str:
+    """The header `Authorization`; where there is none, a project's token in `X-Api-Key`, as Anthropic's clients send
+    theirs. Any other key there is nobody's here."""
+    given = str(meta.get("HTTP_AUTHORIZATION", ""))
+    key = str(meta.get("HTTP_X_API_KEY", ""))
+    return f"Bearer {key}" if key.startswith(TOKEN_PREFIX) and not given else given
 
 
 def bearer(authorization: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from typing import Protocol
 
+from headrace.common.streams.figures import Delivery
 from headrace.stream.compression import compressor
 
 
@@ -17,20 +18,31 @@ class ByteStream(Protocol):
 
 
 class CompressedStream:
-    """One reader's stream through one compressor; iterate over it once, in either way. Closing it closes the stream."""
+    """One reader's stream through one compressor; iterate over it once, in either way. Closing it closes the stream.
 
-    def __init__(self, stream: ByteStream, encoding: str) -> None:
+    What compression saves is counted in `delivery`.
+    """
+
+    def __init__(self, stream: ByteStream, encoding: str, delivery: Delivery | None = None) -> None:
         self.encoding = encoding
         self._stream = stream
         self._compressor = compressor(encoding)
+        self._delivery = delivery
 
     def close(self) -> None:
         self._stream.close()
 
+    def _fed(self, data: bytes) -> bytes:
+        sent = self._compressor.feed(data)
+        if self._delivery is not None:
+            saved = len(data) - len(sent)
+            self._delivery.saved_bytes += saved
+        return sent
+
     async def __aiter__(self) -> AsyncGenerator[bytes, None]:
         try:
             async for data in self._stream:
-                yield self._compressor.feed(data)
+                yield self._fed(data)
             yield self._compressor.close()
         finally:
             self.close()
@@ -42,7 +54,7 @@ class CompressedStream:
     def _blocking(self, parts: Generator[bytes, None, None]) -> Generator[bytes, None, None]:
         try:
             for data in parts:
-                yield self._compressor.feed(data)
+                yield self._fed(data)
             yield self._compressor.close()
         finally:
             parts.close()

@@ -14,6 +14,7 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
+from headrace.common.streams.live import record_all
 from headrace.common.streams.runtime import FAREWELL_SECONDS, close_clients, drain_streams, streams
 
 SIGTERM_SECONDS = 20.0
@@ -79,6 +80,7 @@ def _drain(seconds: float, last: Any) -> None:
     for live in streams().all():
         live.cancel("server_shutdown")
     _wait(FAREWELL_SECONDS)
+    record_all()
     if last == signal.SIG_DFL:
         signal.raise_signal(signal.SIGINT)  # ends Python in order, as Ctrl-C does
 

@@ -1,5 +1,5 @@
 """The addresses of the server that runs by itself: its page, its health, the API under `/api/`, OpenAI's
-under `/v1/`."""
+under `/v1/`, and those of other people's APIs."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ urlpatterns = guarded_patterns(
         path("static/headrace/<path:name>", allows("public")(asset_view(in_folder(_STATIC))), name="static"),
         path("sign/", include("headrace.people.urls")),
         path("v1/", include("headrace.gateway.urls")),
+        path("", include("headrace.faces.urls")),
     ]
 )
 

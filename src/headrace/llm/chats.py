@@ -56,6 +56,7 @@ async def prepared_chat(
         metadata=chat.settings.metadata,
         input_bytes=text_size(chat.request.messages),
         include_digest=chat.settings.include_digest,
+        include_wire=chat.settings.include_wire,
         question=question_text(chat.request.messages) if settings.log_text else None,
         conclude=ending_of(chat, hooks),
         leave_place=await take_place(registry.journal, chat.project, caller),

@@ -1,11 +1,11 @@
-import { useCallback, useEffect, useRef, useState } from "react";
+import { lazy, useCallback, useEffect, useRef, useState } from "react";
 
-import { CodeDialog } from "./CodeDialog";
 import { Composer } from "./Composer";
-import { AddModel, Keys } from "./dialogs";
+import { Keys } from "./dialogs";
 import { Header } from "./Header";
 import { Icon } from "./Icon";
 import { PaneView } from "./PaneView";
+import { Part } from "./Part";
 import { Presets } from "./Presets";
 import { Settings } from "./Settings";
 import { MOST_PANES } from "./state";
@@ -15,6 +15,8 @@ import { useLanguage, useWords } from "./words";
 
 export type Dialog = "add" | "settings" | "keys" | "presets" | "code" | undefined;
 
+const AddModel = lazy(() => import("./AddModel"));
+const CodeDialog = lazy(() => import("./CodeDialog"));
 const WIDTHS = ["", "md:grid-cols-1", "md:grid-cols-2", "md:grid-cols-2 xl:grid-cols-3", "md:grid-cols-2 2xl:grid-cols-4"];
 
 export function App(): React.JSX.Element {
@@ -47,10 +49,10 @@ export function App(): React.JSX.Element {
       </main>
       <Undo />
       <Composer onSettings={() => settings()} onPresets={() => setDialog("presets")} />
-      <AddModel open={dialog === "add"} onClose={close} paneId={asking} />
+      {dialog === "add" && <Part><AddModel open onClose={close} paneId={asking} /></Part>}
       <Settings open={dialog === "settings"} onClose={close} paneId={asking} />
       <Presets open={dialog === "presets"} onClose={close} />
-      <CodeDialog open={dialog === "code"} onClose={close} turnId={turnId} />
+      {dialog === "code" && <Part><CodeDialog open onClose={close} turnId={turnId} /></Part>}
       <Keys open={dialog === "keys"} onClose={close} />
     </div>
   );

@@ -2,7 +2,7 @@
 
 import { useRef, useState } from "react";
 
-import { download } from "./CodeDialog";
+import { download } from "./download";
 import { Field, Modal, type Opened } from "./dialogs";
 import { Icon } from "./Icon";
 import { addPresets, presetsIn, removePreset, usePresets, type Preset } from "./presets";

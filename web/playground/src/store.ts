@@ -1,9 +1,9 @@
 /** The page's one store: what people do to it, and the streams that change it. */
 
-import { Headrace, HeadraceError, NO_ANSWER, framewise, gather, type Answer, type ChatStream, type StreamEvent } from "@headrace/client";
+import { Headrace, HeadraceError, NO_ANSWER, framewise, gather, type Answer, type ChatRequest, type ChatStream, type StreamEvent } from "@headrace/client";
 import { useSyncExternalStore } from "react";
 
-import { addModel, chosenProject, findModels, listModels, listProviders, removeModel, type FoundModel, type NewModel } from "./api";
+import { addModel, changeModel, chosenProject, findModels, listModels, listProviders, removeModel, type FoundModel, type NewModel } from "./api";
 import { MOST_ATTACHED, RefusedFile, attachmentOf, type Attachment, type Refusal } from "./attachments";
 import { sampled } from "./samples";
 import {
@@ -51,24 +51,23 @@ export class Store {
     if (turn.streamId) void this.#follow(turn.id, this.#client().join(turn.streamId, told));
     else if (recent && turn.configId) {
       const turns = pane.turns.slice(0, pane.turns.indexOf(turn) + 1);
-      void this.#follow(turn.id, this.#client().chat(requestOf(turns), { ...told, idempotencyKey: turn.key }));
+      void this.#follow(turn.id, this.#client().chat(withWire(requestOf(turns)), { ...told, idempotencyKey: turn.key }));
     } else this.#change(turn.id, () => ({ phase: "closed", problem: { code: "not_started", message: "" } }));
   }
 
   /** What there is to choose from besides the stored models. The page works without it. */
   async look(): Promise<void> {
-    const providers = await listProviders().catch(() => []);
-    this.#set({ providers });
+    const [providers, found] = await Promise.all([listProviders().catch(() => []), findModels().catch(() => [])]);
     const stored = new Set(this.#state.models?.map(({ providerId, modelId }) => `${providerId} ${modelId}`));
-    const found = await findModels(providers);
-    this.#set({ found: found.filter(({ provider, modelId }) => !stored.has(`${provider.providerId} ${modelId}`)) });
+    this.#set({ providers, found: found.filter(({ providerId, modelId }) => !stored.has(`${providerId} ${modelId}`)) });
   }
 
   /** Store a model that was found, and let this pane have it. */
   async adopt(found: FoundModel, paneId: string): Promise<void> {
-    const { provider, modelId } = found;
+    const { providerId, modelId, keyHere } = found;
     this.#set({ found: this.#state.found.filter((each) => each !== found) });
-    await this.addModel({ providerId: provider.providerId, name: modelId, modelId, endpoint: "", apiKey: "" }, paneId);
+    const model = { providerId, name: modelId, modelId, endpoint: "", apiKey: "", keyFromEnvironment: keyHere };
+    await this.addModel(model, paneId).catch((error: unknown) => this.#set({ problem: problemOf(error) }));
   }
 
   ask(prompt: string): void {
@@ -227,6 +226,11 @@ export class Store {
     if (paneId) this.choose(paneId, added.configId);
   }
 
+  async changeModel(configId: string, change: Partial<NewModel>): Promise<void> {
+    const changed = await changeModel(this.#state.project, configId, change);
+    this.#set({ models: this.#state.models?.map((model) => (model.configId === configId ? changed : model)) });
+  }
+
   async removeModel(configId: string): Promise<void> {
     await removeModel(this.#state.project, configId);
     this.#set({ models: this.#state.models?.filter((model) => model.configId !== configId) });
@@ -251,7 +255,7 @@ export class Store {
     this.#changePane(pane.id, () => ({ ...pane, turns }));
     keep(this.#state); // before it is sent: a page that dies now finds it again
     const options = { ...this.#told(turn.id), idempotencyKey: turn.key };
-    void this.#follow(turn.id, this.#client().chat(requestOf(turns), options));
+    void this.#follow(turn.id, this.#client().chat(withWire(requestOf(turns)), options));
   }
 
   #told(turnId: string): { onPhase: (phase: Turn["phase"]) => void } {
@@ -304,6 +308,11 @@ export class Store {
     }, KEEP_AFTER_MS);
     for (const listener of this.#listeners) listener();
   }
+}
+
+/** What goes over the wire is kept with the stream, for whoever wants to look. */
+function withWire(request: ChatRequest): ChatRequest {
+  return { ...request, streamOptions: { includeWire: true } };
 }
 
 /** When thinking began and how long it took, by this page's clock; a replay after a reload changes neither. */

@@ -102,6 +102,7 @@ class LLMService:
                 project=chat.project,
                 metadata=chat.settings.metadata,
                 include_digest=chat.settings.include_digest,
+                include_wire=chat.settings.include_wire,
                 input_bytes=text_size(asked),
                 question=question_text(asked) if settings.log_text else None,
                 conclude=ending_of(chat, hooks),
