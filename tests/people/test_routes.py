@@ -21,6 +21,7 @@ POLICY: dict[str, dict[str, str]] = {
     "/healthz": {"*": "public"},
     "/readyz": {"*": "public"},
     "/static/headrace/home.js": {"*": "public"},
+    "/people/": {"*": "known"},
     "/sign/in": {"*": "public"},
     "/sign/out": {"*": "public"},
     "/sign/link": {"*": "public"},
@@ -178,7 +179,16 @@ def test_a_foreign_project_looks_like_one_that_is_not(people: People, who: str) 
 
 def test_where_nobody_signs_in_there_are_no_people(database: None, headrace_settings: Any) -> None:
     client = Client(headers=SELF)
-    for path in ("/sign/in", "/sign/link", "/sign/oidc", "/api/me/", P + "members/", P + "tokens/", P + "audit/"):
+    for path in (
+        "/people/",
+        "/sign/in",
+        "/sign/link",
+        "/sign/oidc",
+        "/api/me/",
+        P + "members/",
+        P + "tokens/",
+        P + "audit/",
+    ):
         assert client.get(path).status_code == 404, path
     assert client.get("/").status_code == 200
 
