@@ -31,6 +31,14 @@ django.setup()
 hypothesis.settings.register_profile("untimed", deadline=None)  # how long an example takes is the machine's affair
 hypothesis.settings.load_profile("untimed")
 
+from headrace.stats.recording import recorder  # noqa: E402 - an app of Django's
+
+
+@pytest.fixture(autouse=True)
+def _no_statistics() -> None:
+    """Most tests have no database. Those of statistics start the recorder; so does whatever loads the apps anew."""
+    recorder.stop()
+
 
 @pytest.fixture
 def data_dir() -> Path:
