@@ -56,10 +56,12 @@ if has_projects():
     api.add_router("", projects_router)
 if has_configurations():
     from headrace.llm.api import router as models_router
+    from headrace.llm.found_api import router as found_router
     from headrace.llm.providers_api import router as providers_router
 
     api.add_router("", models_router)
     api.add_router("", providers_router)
+    api.add_router("", found_router)
 if apps.is_installed("headrace.people"):
     from headrace.people.api import router as people_router
 

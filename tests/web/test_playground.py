@@ -195,6 +195,9 @@ async def test_a_model_is_added_in_the_page(server: LiveServer, browser: Browser
         "x",
         "y",
     ]
+    await dialog.get_by_role("button", name="Test", exact=True).click()
+    await expect(dialog.get_by_role("alert")).to_contain_text("Something else than an answer came")
+    assert await faults(page) == []
     await dialog.get_by_role("button", name="Add", exact=True).click()
     await asks(page, "added-here")
     assert upstream.requests[0].headers["authorization"] == "Bearer sk-canary-0123456789"

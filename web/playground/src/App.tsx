@@ -1,8 +1,8 @@
 import { lazy, useCallback, useEffect, useRef, useState } from "react";
 
 import { Composer } from "./Composer";
-import { AddModel, Keys } from "./dialogs";
 import { Trouble } from "./ConversationList";
+import { Keys } from "./dialogs";
 import { Header } from "./Header";
 import { Icon } from "./Icon";
 import { isComposing } from "./keys";
@@ -16,6 +16,7 @@ import { useLanguage, useWords } from "./words";
 
 export type Dialog = "add" | "settings" | "keys" | "presets" | "code" | undefined;
 
+const AddModel = lazy(() => import("./AddModel"));
 const CodeDialog = lazy(() => import("./CodeDialog"));
 const Presets = lazy(() => import("./Presets"));
 const Settings = lazy(() => import("./Settings"));
@@ -56,7 +57,7 @@ export function App(): React.JSX.Element {
         <Undo />
         <Composer onSettings={() => settings()} onPresets={() => setDialog("presets")} />
       </div>
-      <AddModel open={dialog === "add"} onClose={close} paneId={asking} />
+      {dialog === "add" && <Part><AddModel open onClose={close} paneId={asking} /></Part>}
       {dialog === "settings" && <Part><Settings open onClose={close} paneId={asking} /></Part>}
       {dialog === "presets" && <Part><Presets open onClose={close} /></Part>}
       {dialog === "code" && <Part><CodeDialog open onClose={close} turnId={turnId} /></Part>}

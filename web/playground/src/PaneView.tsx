@@ -2,6 +2,7 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 
 import { LOCAL } from "./api";
 import type { Acts } from "./Foot";
+import { Found } from "./Found";
 import { Icon } from "./Icon";
 import { Picker } from "./Picker";
 import { differing } from "./parameters";
@@ -129,27 +130,6 @@ function Empty({ pane, first }: { pane: Pane; first: boolean }): React.JSX.Eleme
         ))}
       </ul>}
       {first && <Found paneId={pane.id} />}
-    </div>
-  );
-}
-
-/** Models that run on this machine, one click away. */
-function Found({ paneId }: { paneId: string }): React.JSX.Element | null {
-  const words = useWords();
-  const found = useStore((state) => state.found);
-  if (!found.length) return null;
-  return (
-    <div className="text-sm">
-      <p className="mb-1.5 text-quiet">{words.found}</p>
-      <ul className="flex flex-wrap justify-center gap-2">
-        {found.map((each) => (
-          <li key={`${each.provider.providerId} ${each.modelId}`}>
-            <button className="button h-8 rounded-full" type="button" onClick={() => void store.adopt(each, paneId)}>
-              <Icon name="add" size={13} /> {each.modelId} <span className="font-normal text-quiet">{each.provider.title}</span>
-            </button>
-          </li>
-        ))}
-      </ul>
     </div>
   );
 }

@@ -85,18 +85,17 @@ export class Store {
 
   /** What there is to choose from besides the stored models. The page works without it. */
   async look(): Promise<void> {
-    const providers = await listProviders().catch(() => []);
-    this.#set({ providers });
+    const [providers, found] = await Promise.all([listProviders().catch(() => []), findModels().catch(() => [])]);
     const stored = new Set(this.#state.models?.map(({ providerId, modelId }) => `${providerId} ${modelId}`));
-    const found = await findModels(providers);
-    this.#set({ found: found.filter(({ provider, modelId }) => !stored.has(`${provider.providerId} ${modelId}`)) });
+    this.#set({ providers, found: found.filter(({ providerId, modelId }) => !stored.has(`${providerId} ${modelId}`)) });
   }
 
   /** Store a model that was found, and let this pane have it. */
   async adopt(found: FoundModel, paneId: string): Promise<void> {
-    const { provider, modelId } = found;
+    const { providerId, modelId, keyHere } = found;
     this.#set({ found: this.#state.found.filter((each) => each !== found) });
-    await this.addModel({ providerId: provider.providerId, name: modelId, modelId, endpoint: "", apiKey: "" }, paneId);
+    const model = { providerId, name: modelId, modelId, endpoint: "", apiKey: "", keyFromEnvironment: keyHere };
+    await this.addModel(model, paneId).catch((error: unknown) => this.#set({ problem: problemOf(error) }));
   }
 
   ask(prompt: string): void {

@@ -114,8 +114,8 @@ export const UPSTREAM: Record<string, Said> = {
     action: "retry",
   },
   upstream_not_a_stream: {
-    en: ["A web page came instead of an answer", "A login form or a proxy's error page stands at this address. Its end is often /v1."],
-    zh: ["收到的是网页而不是回答", "该地址是登录页或代理的错误页。地址通常以 /v1 结尾。"],
+    en: ["Something else than an answer came", "A login form, a proxy's error page or another service stands at this address. Its end is often /v1."],
+    zh: ["收到的不是回答", "该地址是登录页、代理的错误页或其他服务。地址通常以 /v1 结尾。"],
     action: "model",
   },
   upstream_redirect_refused: {

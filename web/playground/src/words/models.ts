@@ -16,6 +16,7 @@ export const ENGLISH = {
   examples: "Try one of these",
   found: "Found on this machine",
   hiddenModel: "Model",
+  itAnswers: "It answers, after",
   key: "API key",
   keyHint: "kept on the server, sealed; never shown again",
   loading: "Looking for models…",
@@ -31,7 +32,9 @@ export const ENGLISH = {
   test: "List its models",
   testing: "Asking…",
   title: "Several models. One question.",
+  tryIt: "Test",
   use: "Use",
+  yourKey: "your key",
   welcome: "Ask once and watch them think and answer side by side, each with its own time and tokens.",
 };
 
@@ -51,6 +54,7 @@ export const CHINESE: typeof ENGLISH = {
   examples: "试试这些",
   found: "在本机上找到",
   hiddenModel: "模型",
+  itAnswers: "能够回答，用时",
   key: "API 密钥",
   keyHint: "加密保存在服务器上，不再显示",
   loading: "正在查找模型……",
@@ -66,6 +70,8 @@ export const CHINESE: typeof ENGLISH = {
   test: "列出它的模型",
   testing: "正在询问……",
   title: "多个模型，同一个问题。",
+  tryIt: "测试",
   use: "使用",
+  yourKey: "本机密钥",
   welcome: "只问一次，看它们并排思考与回答，各自的时间和 token 一目了然。",
 };
