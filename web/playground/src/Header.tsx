@@ -1,11 +1,18 @@
 import type { Dialog } from "./App";
 import { Icon, Logo } from "./Icon";
+import type { SidebarState } from "./Sidebar";
 import { MOST_PANES } from "./state";
 import { store, useStore } from "./store";
 import { setTheme, useTheme } from "./theme";
 import { setLanguage, useLanguage, useWords } from "./words";
 
-export function Header({ onOpen, onAdd }: { onOpen: (dialog: Dialog) => void; onAdd: () => void }): React.JSX.Element {
+interface Shown {
+  onOpen: (dialog: Dialog) => void;
+  onAdd: () => void;
+  sidebar: SidebarState;
+}
+
+export function Header({ onOpen, onAdd, sidebar }: Shown): React.JSX.Element {
   const words = useWords();
   const language = useLanguage();
   const theme = useTheme();
@@ -13,10 +20,13 @@ export function Header({ onOpen, onAdd }: { onOpen: (dialog: Dialog) => void; on
   const used = useStore((state) => state.panes.some(({ turns }) => turns.length > 0));
   return (
     <header className="flex items-center gap-1 px-3 py-2.5 md:px-4">
+      <button className="button button-quiet button-square -ml-1.5 mr-0.5" type="button" aria-label={words.showConversations} title={words.showConversations} aria-expanded={sidebar.open} onClick={sidebar.toggle}>
+        <Icon name="sidebar" size={18} />
+      </button>
       <Logo />
       <h1 className="ml-1.5 mr-auto text-[1.05rem] font-semibold tracking-tight">Headrace</h1>
-      {used && (
-        <button className="button button-quiet max-lg:w-9 max-lg:px-0" type="button" onClick={() => store.clear()} title={words.clear}>
+      {used && !(sidebar.wide && sidebar.open) && (
+        <button className="button button-quiet max-lg:w-9 max-lg:px-0" type="button" onClick={() => store.begin()} title={words.clear}>
           <Icon name="add" /> <span className="max-lg:sr-only">{words.clear}</span>
         </button>
       )}
