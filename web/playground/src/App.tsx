@@ -7,6 +7,7 @@ import { Icon } from "./Icon";
 import { PaneView } from "./PaneView";
 import { Part } from "./Part";
 import { Presets } from "./Presets";
+import { useRoute } from "./route";
 import { Settings } from "./Settings";
 import { MOST_PANES } from "./state";
 import { store, useStore } from "./store";
@@ -17,9 +18,25 @@ export type Dialog = "add" | "settings" | "keys" | "presets" | "code" | undefine
 
 const AddModel = lazy(() => import("./AddModel"));
 const CodeDialog = lazy(() => import("./CodeDialog"));
+const Statistics = lazy(() => import("./statistics/Statistics"));
 const WIDTHS = ["", "md:grid-cols-1", "md:grid-cols-2", "md:grid-cols-2 xl:grid-cols-3", "md:grid-cols-2 2xl:grid-cols-4"];
 
+/** The statistics are another view; what runs in the playground goes on behind it. */
 export function App(): React.JSX.Element {
+  return useRoute().view === "statistics" ? <Counted /> : <Playground />;
+}
+
+function Counted(): React.JSX.Element {
+  const nothing = (): void => undefined;
+  return (
+    <div className="flex h-dvh flex-col">
+      <Header onOpen={nothing} onAdd={nothing} />
+      <Part><Statistics /></Part>
+    </div>
+  );
+}
+
+function Playground(): React.JSX.Element {
   const panes = useStore((state) => state.panes);
   const [dialog, setDialog] = useState<Dialog>();
   const [asking, setAsking] = useState<string>();
