@@ -28,6 +28,14 @@ os.environ["HEADRACE_DATA_DIR"] = _DATA
 os.environ["DJANGO_SETTINGS_MODULE"] = "headrace.config.settings"
 django.setup()
 
+from headrace.stats.recording import recorder  # noqa: E402 - an app of Django's
+
+
+@pytest.fixture(autouse=True)
+def _no_statistics() -> None:
+    """Most tests have no database. Those of statistics start the recorder; so does whatever loads the apps anew."""
+    recorder.stop()
+
 
 @pytest.fixture
 def data_dir() -> Path:

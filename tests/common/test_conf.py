@@ -55,6 +55,8 @@ def test_every_field_can_be_set_in_both_ways(tmp_path: Path) -> None:
         "TOKEN_REQUESTS": "50",
         "MAX_ANSWER": "1000",
         "AUDIT_DAYS": "30",
+        "STATS_DAYS": "40",
+        "STATS_SUMMARY_DAYS": "400",
         "OIDC_ISSUER": "https://login.example",
         "OIDC_CLIENT_ID": "headrace",
         "OIDC_CLIENT_SECRET": "sesame",

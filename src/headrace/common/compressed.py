@@ -15,14 +15,21 @@ class CompressedStream:
         self.encoding = encoding
         self._stream = stream
         self._compressor = compressor(encoding)
+        self._delivery = stream.delivery
 
     def close(self) -> None:
         self._stream.close()
 
+    def _fed(self, data: bytes) -> bytes:
+        sent = self._compressor.feed(data)
+        saved = len(data) - len(sent)
+        self._delivery.saved_bytes += saved
+        return sent
+
     async def __aiter__(self) -> AsyncGenerator[bytes, None]:
         try:
             async for data in self._stream:
-                yield self._compressor.feed(data)
+                yield self._fed(data)
             yield self._compressor.close()
         finally:
             self.close()
@@ -34,7 +41,7 @@ class CompressedStream:
     def _blocking(self, parts: Generator[bytes, None, None]) -> Generator[bytes, None, None]:
         try:
             for data in parts:
-                yield self._compressor.feed(data)
+                yield self._fed(data)
             yield self._compressor.close()
         finally:
             parts.close()

@@ -46,6 +46,7 @@ MAX_REQUESTS = 10_000_000
 MAX_ANSWER = 4 * 1024**2
 """The decoder's own bound."""
 MAX_AUDIT_DAYS = 36_500
+MAX_STATS_DAYS = 36_500
 
 logger = logging.getLogger("headrace.conf")
 T = TypeVar("T")
@@ -135,6 +136,10 @@ class Settings:
     """Characters of text, reasoning and arguments after which an answer is cut off; 0: our own bound."""
     audit_days: int = 365
     """How long the audit log is kept."""
+    stats_days: int = 90
+    """How long a row is kept of each stream; 0 keeps no statistics."""
+    stats_summary_days: int = 730
+    """How long sums by hour and day are kept."""
     oidc_issuer: str = ""
     """The address of an OpenID Connect provider that people may sign in with."""
     oidc_client_id: str = ""
@@ -286,6 +291,8 @@ _READERS: dict[str, Callable[[object], object]] = {
     "TOKEN_REQUESTS": read_whole(0, MAX_REQUESTS),
     "MAX_ANSWER": read_whole(0, MAX_ANSWER),
     "AUDIT_DAYS": read_whole(1, MAX_AUDIT_DAYS),
+    "STATS_DAYS": read_whole(0, MAX_STATS_DAYS),
+    "STATS_SUMMARY_DAYS": read_whole(1, MAX_STATS_DAYS),
     "OIDC_ISSUER": read_issuer,
     "OIDC_CLIENT_ID": read_text,
     "OIDC_CLIENT_SECRET": read_text,

@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "headrace.projects",
     "headrace.llm",
     "headrace.people",
+    "headrace.stats",
     *(["axes"] if _logins else []),
 ]
 MIDDLEWARE = [

@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 from headrace.backends.journal import IDLE_SECONDS, MemoryJournal
 from headrace.backends.log import Batch, Face
 from headrace.backends.loops import background_loop
+from headrace.common.streams.figures import Delivery
 from headrace.common.streams.live import LiveStream
 from headrace.stream.answer import StreamEvent
 from headrace.stream.events import ReasoningEnd, ReasoningStart
@@ -60,9 +61,13 @@ class _Reading(Generic[T]):
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Ask upstream now, on this loop. Harmless when it has been asked."""
-        if self._live is not None and not self._started and not self._live.started:
-            self._live.start(loop)
+        if self._started:
+            return
         self._started = True
+        if self._live is not None:
+            self._live.read(resumed=self._after > 0)
+            if not self._live.started:
+                self._live.start(loop)
 
     def close(self) -> None:
         """Stop reading. The stream goes on only if it was asked to."""
@@ -134,9 +139,15 @@ class SSEStream(_Reading[bytes]):
     def __init__(self, *args: Any, face: Face, **options: Any) -> None:
         super().__init__(*args, **options)
         self._face = face
+        self.delivery = Delivery() if self._live is None else self._live.delivery
 
     def _items(self, batch: Batch) -> tuple[bytes, ...]:
-        return (batch.encoded(self._face),) if batch.entries else (KEEP_ALIVE,)
+        if not batch.entries:
+            return (KEEP_ALIVE,)
+        data = batch.encoded(self._face)
+        size = len(data)
+        self.delivery.raw_bytes += size
+        return (data,)
 
     def _signs_of_life(self) -> tuple[bytes, ...]:
         """In two writes: the first into a closed connection succeeds, and only the second one fails."""

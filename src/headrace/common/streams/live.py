@@ -24,7 +24,8 @@ from headrace.backends.log import Batch
 from headrace.common.cost import cost_of, load_prices
 from headrace.common.streams.capture import Capture
 from headrace.common.streams.fallbacks import answering
-from headrace.common.streams.figures import Figures
+from headrace.common.streams.figures import Delivery, Figures
+from headrace.common.streams.records import Happening, HappeningKind, StreamRecord, observed, record_of, tell
 from headrace.common.streams.sources import Source, Trace
 from headrace.errors import HeadraceError, RequestError, UpstreamError
 from headrace.providers.failures import scrub
@@ -36,6 +37,8 @@ OnDisconnect = Literal["cancel", "continue"]
 Ending = Literal["cancelled", "server_shutdown"]
 ORPHAN_SECONDS = 300.0
 MAX_DURATION = 3600.0
+RECORD_SECONDS = 0.4
+"""After the end, for readers to take the last batch: what they were sent is part of the record."""
 
 Conclude = Callable[["LiveStream", Callable[[], None]], None]
 
@@ -71,7 +74,10 @@ class LiveStream:
         self.options = options
         self.source = source
         self.trace = Trace(wire=Capture() if options.include_wire else None)
+        self.asked_at = 0.0
+        """Seconds since 1970; 0 before it has started."""
         self.figures: Figures | None = None
+        self.delivery = Delivery()
         self.finish: Finish | None = None
         self.failure: Failure | None = None
         self._journal = journal
@@ -82,6 +88,9 @@ class LiveStream:
         self._readers = 0
         self._lock = threading.Lock()
         self._orphan_timer: asyncio.TimerHandle | None = None
+        self._recorded = False
+        self.watched = False
+        """Whether anybody observes streams: else nothing is made for them."""
         self._log = journal.create(stream_id, self._about())
         self._log.wire = self.trace.wire
 
@@ -158,6 +167,30 @@ class LiveStream:
             last = self._readers == 0
         if last and self.finish is None:
             self._on_loop(self._deserted)
+        elif last and self in _unrecorded:
+            self._on_loop(self.record)
+
+    def read(self, *, resumed: bool) -> None:
+        """A reader has begun to read, from the first event or, `resumed`, from a later one."""
+        with self._lock:
+            self.delivery.readers += 1
+            self.delivery.resumes += resumed
+        if resumed and self.finish is None:
+            self._on_loop(self._note_resumed)
+
+    def record(self) -> None:
+        """Tell the observers that it has ended, once."""
+        _unrecorded.discard(self)
+        if not self._recorded:
+            self._recorded = True
+            self.trace.on_moment = None  # it refers to us
+            self._tell("finished", record=record_of(self))
+
+    def _note_resumed(self) -> None:
+        self.trace.note("resumed")
+
+    def _tell(self, kind: HappeningKind, detail: str = "", record: StreamRecord | None = None) -> None:
+        tell(Happening(kind, self, time.time(), detail, record))
 
     def _start(self) -> None:
         assert self._loop is not None
@@ -199,7 +232,11 @@ class LiveStream:
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         load_prices(self.source)
-        self.figures = Figures(loop.time())
+        self.figures, self.asked_at = Figures(loop.time()), time.time()
+        self.watched = observed()
+        if self.watched:
+            self.trace.on_moment = self._tell
+            self._tell("started")
         wire = self.trace.wire
         if wire is not None:
             wire.begin()
@@ -216,10 +253,20 @@ class LiveStream:
         finally:
             self._stop_orphan_timer()
             log_stream(self)
+            if self.watched:
+                self._record_soon(loop)
             if (conclude := self.options.conclude) is None:
                 self._on_end()
             else:
                 conclude(self, self._on_end)
+
+    def _record_soon(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Record it when its last reader has gone, or in a moment."""
+        if self._readers:
+            _unrecorded.add(self)
+            loop.call_later(RECORD_SECONDS, self.record)
+        else:
+            self.record()
 
     async def _produce(
         self, writer: Writer, bracketing: Bracketing, figures: Figures, loop: asyncio.AbstractEventLoop
@@ -232,10 +279,13 @@ class LiveStream:
                 async for events in batches:
                     end = _split_end(events)
                     if entries := bracketing.feed(events):
+                        is_first = figures.first_event is None
                         figures.count(entries, loop.time())
                         writer.append(entries)
                         if self.trace.wire is not None:
                             self.trace.wire.shown(len(entries))
+                        if is_first and self.watched:
+                            self._tell("first_token")
                     if end is not None:
                         return end
         except asyncio.CancelledError:
@@ -270,6 +320,15 @@ class LiveStream:
         if cost is not None or self.trace.answered is not None:
             self.finish = replace(self.finish, cost=cost, answered=self.trace.answered)
         return [*end[:-1], self.finish]
+
+
+_unrecorded: set[LiveStream] = set()
+
+
+def record_all() -> None:
+    """Record now whatever has ended and still waits for its readers: the process is about to end."""
+    for stream in list(_unrecorded):
+        stream.record()
 
 
 def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:

@@ -18,7 +18,7 @@ from headrace.common.conf import Settings, get_settings
 from headrace.common.limits import OpenStreams
 from headrace.common.streams.adjustments import AdjustmentMemory
 from headrace.common.streams.bounded import bounded
-from headrace.common.streams.live import LiveStream, StreamOptions
+from headrace.common.streams.live import LiveStream, StreamOptions, record_all
 from headrace.common.streams.sources import Source
 
 logger = logging.getLogger("headrace.upstream")
@@ -71,6 +71,7 @@ class Streams:
         live = self.get(stream_id)
         if live is not None and there:
             live.join()
+            live.read(resumed=False)
         elif live is not None:
             live.leave()
 
@@ -147,6 +148,7 @@ async def drain_streams(seconds: float) -> None:
     for live in registry.all():
         live.cancel("server_shutdown")
     await _until_none_runs(registry, FAREWELL_SECONDS)
+    record_all()
 
 
 async def _until_none_runs(registry: Streams, seconds: float) -> None:
