@@ -1,12 +1,20 @@
 import type { Dialog } from "./App";
 import { Icon, Logo } from "./Icon";
 import { statisticsAddress, useRoute } from "./route";
+import type { SidebarState } from "./Sidebar";
 import { MOST_PANES } from "./state";
 import { store, useStore } from "./store";
 import { setTheme, useTheme } from "./theme";
 import { setLanguage, useLanguage, useWords } from "./words";
 
-export function Header({ onOpen, onAdd }: { onOpen: (dialog: Dialog) => void; onAdd: () => void }): React.JSX.Element {
+interface Shown {
+  onOpen?: (dialog: Dialog) => void;
+  onAdd?: () => void;
+  /** Absent where there is none. */
+  sidebar?: SidebarState;
+}
+
+export function Header({ onOpen, onAdd, sidebar }: Shown): React.JSX.Element {
   const words = useWords();
   const language = useLanguage();
   const theme = useTheme();
@@ -15,10 +23,15 @@ export function Header({ onOpen, onAdd }: { onOpen: (dialog: Dialog) => void; on
   const used = useStore((state) => state.panes.some(({ turns }) => turns.length > 0));
   return (
     <header className="flex items-center gap-1 px-3 py-2.5 md:px-4">
+      {sidebar && (
+        <button className="button button-quiet button-square -ml-1.5 mr-0.5" type="button" aria-label={words.showConversations} title={words.showConversations} aria-expanded={sidebar.open} onClick={sidebar.toggle}>
+          <Icon name="sidebar" size={18} />
+        </button>
+      )}
       <Logo />
       <h1 className="ml-1.5 mr-auto text-[1.05rem] font-semibold tracking-tight">Headrace</h1>
-      {asking && used && (
-        <button className="button button-quiet max-lg:w-9 max-lg:px-0" type="button" onClick={() => store.clear()} title={words.clear}>
+      {asking && used && !(sidebar?.wide && sidebar.open) && (
+        <button className="button button-quiet max-lg:w-9 max-lg:px-0" type="button" onClick={() => store.begin()} title={words.clear}>
           <Icon name="add" /> <span className="max-lg:sr-only">{words.clear}</span>
         </button>
       )}
@@ -39,7 +52,7 @@ export function Header({ onOpen, onAdd }: { onOpen: (dialog: Dialog) => void; on
         <Icon name={theme === "dark" ? "sun" : "moon"} size={18} />
       </button>
       {asking && (
-        <button className="button button-quiet button-square max-md:hidden" type="button" onClick={() => onOpen("keys")} aria-label={words.keys} title={words.keys}>
+        <button className="button button-quiet button-square max-md:hidden" type="button" onClick={() => onOpen?.("keys")} aria-label={words.keys} title={words.keys}>
           <Icon name="help" size={18} />
         </button>
       )}

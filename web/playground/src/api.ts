@@ -61,6 +61,11 @@ export async function chosenProject(): Promise<string> {
   return projects.find(({ id }) => id === "default")?.id ?? projects[0]?.id ?? "default";
 }
 
+/** The name of who has signed in; empty where nobody has to. */
+export async function whoami(): Promise<string> {
+  return (await ask<{ name?: string }>("/me/").catch(() => ({ name: "" }))).name ?? "";
+}
+
 export async function listModels(project: string): Promise<ModelConfig[]> {
   return (await ask<{ models: ModelConfig[] }>(`/projects/${encodeURIComponent(project)}/models/`)).models;
 }
