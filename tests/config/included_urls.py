@@ -6,4 +6,5 @@ urlpatterns = [
     path("ai/", include("headrace.urls")),
     path("openai/v1/", include("headrace.gateway.urls")),
     path("models/", include("headrace.faces.urls")),
+    path("watch/figures", include("headrace.common.monitoring.urls")),
 ]

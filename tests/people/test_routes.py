@@ -20,6 +20,7 @@ POLICY: dict[str, dict[str, str]] = {
     "/": {"*": "known"},
     "/healthz": {"*": "public"},
     "/readyz": {"*": "public"},
+    "/metrics": {"*": "scrape"},
     "/static/headrace/home.js": {"*": "public"},
     "/people/": {"*": "known"},
     "/sign/in": {"*": "public"},
@@ -109,6 +110,8 @@ def expected(who: str, route: str, method: str) -> str:
     need = wanted(route, method)
     if need in MAY[who]:
         return "in"
+    if need == "scrape":
+        return "401 unauthenticated"  # whoever one is: it takes a token of its own
     if method == "OPTIONS":
         return "in"  # a preflight carries no credentials, and gets nothing
     if who == "anonymous":
