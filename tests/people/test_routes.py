@@ -34,6 +34,10 @@ POLICY: dict[str, dict[str, str]] = {
     "/api/openapi.json": {"*": "known"},
     "/api/doctor/": {"GET": "known", "POST": "known"},
     "/api/doctor/stream/": {"GET": "known"},
+    "/api/chat": {"POST": "chat"},
+    "/api/found/": {"GET": "known"},
+    "/api/tags": {"GET": "read"},
+    "/api/version": {"GET": "read"},
     "/api/me/": {"GET": "known"},
     "/api/audit/": {"GET": "operator"},
     "/api/providers/": {"GET": "known"},
@@ -53,11 +57,16 @@ POLICY: dict[str, dict[str, str]] = {
     P + "tokens/": {"GET": "manage", "POST": "manage"},
     P + "tokens/none/": {"DELETE": "manage"},
     P + "audit/": {"GET": "manage"},
+    P + "playground/streams/none/wire/": {"GET": "read"},
+    "/v1/messages": {"POST": "chat"},
+    "/v1/ui-messages": {"POST": "chat"},
     "/v1/chat/completions": {"POST": "chat"},
     "/v1/models": {"GET": "read"},
     "/v1/models/home.js": {"GET": "read"},
 }
 """The whole of what Headrace answers, and what each wants. A new route is a new row."""
+TOKENS_OWN = {route for route in POLICY if route.startswith("/v1/")} | {"/api/chat", "/api/tags", "/api/version"}
+"""They name no project: a token's own is meant."""
 ALL = {"read", "chat", "configure", "manage"}
 MAY: dict[str, set[str]] = {
     "anonymous": {"public"},
@@ -101,7 +110,7 @@ def expected(who: str, route: str, method: str) -> str:
         return "in"  # a preflight carries no credentials, and gets nothing
     if who == "anonymous":
         return "in" if POLICY[route].get("*") == "public" else "401 unauthenticated"
-    if who == "foreign" and route.startswith("/v1/"):
+    if who == "foreign" and route in TOKENS_OWN:
         return "in"  # a token's own project, where an address names none
     if who in OUTSIDE and need in ALL:
         return "404 project_not_found"
