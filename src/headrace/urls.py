@@ -68,6 +68,10 @@ if apps.is_installed("headrace.people"):
     from headrace.people.api import router as people_router
 
     api.add_router("", people_router)
+if apps.is_installed("headrace.stats"):
+    from headrace.stats.api import router as stats_router
+
+    api.add_router("", stats_router)
 
 
 async def docs(request: HttpRequest) -> HttpResponse:

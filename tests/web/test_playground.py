@@ -17,7 +17,7 @@ from tests.client.history import long_answer
 from tests.corpus import CASES, needs_corpus, rows
 from tests.live import ROOT, LiveServer
 from tests.web.node import BUILD, WEB, missing
-from tests.web.playing import ask, button, closed, ended, playground, stored
+from tests.web.playing import ask, asks, button, closed, ended, playground, stored
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]  # a browser on a busy machine
 BUILT = ROOT / "src" / "headrace" / "static" / "headrace" / "app" / "index.html"
@@ -199,7 +199,7 @@ async def test_a_model_is_added_in_the_page(server: LiveServer, browser: Browser
     await expect(dialog.get_by_role("alert")).to_contain_text("Something else than an answer came")
     assert await faults(page) == []
     await dialog.get_by_role("button", name="Add", exact=True).click()
-    await expect(page.locator("main select option:checked")).to_have_text("added-here")
+    await asks(page, "added-here")
     assert upstream.requests[0].headers["authorization"] == "Bearer sk-canary-0123456789"
     assert "sk-canary" not in await page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
     await closed(page)
@@ -214,7 +214,7 @@ async def test_what_runs_on_this_machine_is_offered(
     with LiveServer.uvicorn(data_dir, HEADRACE_PROVIDERS_FILE=str(rows_file)) as live:
         page = await playground(browser, live.url, ["local-plain"])
         await page.get_by_role("button", name="x Here").click()
-        await expect(page.locator("main select option:checked")).to_have_text("x")
+        await asks(page, "x")
         await expect(page.get_by_role("button", name="y Here")).to_be_visible()
         await expect(page.get_by_role("button", name="x Here")).to_have_count(0)
         await closed(page)

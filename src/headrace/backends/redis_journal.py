@@ -58,6 +58,16 @@ class RedisJournal(MemoryJournal):
         self._link_lock = threading.Lock()
         self.places = Places(self._keys, self._tie)
 
+    @property
+    def lag(self) -> float:
+        link = self._link
+        return link.mirror.lag if link is not None else 0.0
+
+    @property
+    def away(self) -> bool:
+        link = self._link
+        return link is not None and link.server.away.lasts
+
     async def start(self) -> None:
         """Mirror from this event loop, and look after lost workers even before anybody reads here."""
         self._tie(asyncio.get_running_loop())

@@ -46,6 +46,7 @@ MAX_REQUESTS = 10_000_000
 MAX_ANSWER = 4 * 1024**2
 """The decoder's own bound."""
 MAX_AUDIT_DAYS = 36_500
+MAX_STATS_DAYS = 36_500
 
 logger = logging.getLogger("headrace.conf")
 T = TypeVar("T")
@@ -108,8 +109,10 @@ class Settings:
     """Put what was asked and answered into the log."""
     log_format: Literal["text", "json"] = "text"
     """One line an entry: `key=value` pairs, or a JSON object."""
+    metrics: bool = True
+    """Count for `/metrics`, where prometheus-client is installed."""
     metrics_token: str = field(default="", repr=False)
-    """The bearer token of `/metrics`, needed where `auth` is `required`."""
+    """The bearer token of `/metrics`: needed where `auth` is `required`, and wanted wherever it is set."""
     wsgi_streams: int = 4
     """Threads of one WSGI process that streams may hold; beyond it a new one is answered 503. See docs/django.md."""
     resolve_project: Callable[..., Any] | str | None = None
@@ -135,6 +138,10 @@ class Settings:
     """Characters of text, reasoning and arguments after which an answer is cut off; 0: our own bound."""
     audit_days: int = 365
     """How long the audit log is kept."""
+    stats_days: int = 90
+    """How long a row is kept of each stream; 0 keeps no statistics."""
+    stats_summary_days: int = 730
+    """How long sums by hour and day are kept."""
     oidc_issuer: str = ""
     """The address of an OpenID Connect provider that people may sign in with."""
     oidc_client_id: str = ""
@@ -277,6 +284,7 @@ _READERS: dict[str, Callable[[object], object]] = {
     "COMPRESSION": read_boolean,
     "LOG_TEXT": read_boolean,
     "LOG_FORMAT": read_choice("text", "json"),
+    "METRICS": read_boolean,
     "METRICS_TOKEN": read_text,
     "WSGI_STREAMS": read_whole(1, MAX_STREAMS),
     "RESOLVE_PROJECT": read_hook,
@@ -291,6 +299,8 @@ _READERS: dict[str, Callable[[object], object]] = {
     "TOKEN_REQUESTS": read_whole(0, MAX_REQUESTS),
     "MAX_ANSWER": read_whole(0, MAX_ANSWER),
     "AUDIT_DAYS": read_whole(1, MAX_AUDIT_DAYS),
+    "STATS_DAYS": read_whole(0, MAX_STATS_DAYS),
+    "STATS_SUMMARY_DAYS": read_whole(1, MAX_STATS_DAYS),
     "OIDC_ISSUER": read_issuer,
     "OIDC_CLIENT_ID": read_text,
     "OIDC_CLIENT_SECRET": read_text,

@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "headrace.projects",
     "headrace.llm",
     "headrace.people",
+    "headrace.stats",
     *(["axes"] if _logins else []),
 ]
 MIDDLEWARE = [

@@ -24,6 +24,7 @@ urlpatterns = guarded_patterns(
         path("", allows("known")(home), name="home"),
         path("healthz", allows("public")(healthz), name="healthz"),
         path("readyz", allows("public")(readyz), name="readyz"),
+        path("metrics", include("headrace.common.monitoring.urls")),
         path("static/headrace/<path:name>", allows("public")(asset_view(in_folder(_STATIC))), name="static"),
         path("people/", people_page, name="people"),
         path("sign/", include("headrace.people.urls")),

@@ -8,12 +8,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from functools import wraps
-from importlib.metadata import version as installed
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from headrace import __version__
 from headrace.backends.journal import JournalAwayError, UnknownStreamError
 from headrace.backends.log import Batch
 from headrace.common.conf import get_settings
@@ -132,13 +132,13 @@ async def ollama_tags(request: HttpRequest) -> HttpResponseBase:
     return json_response({"models": await in_database(lambda: list(_tagged(listed_models(project))))})
 
 
-@allows(GET="read")
+@allows(GET="known")
 @guarded
 async def ollama_version(request: HttpRequest) -> HttpResponseBase:
     """Clients ask it to see whether somebody is there."""
     if request.method not in ("GET", "HEAD"):
         return wrong_method(request, "GET")
-    return json_response({"version": installed("headrace")})
+    return json_response({"version": __version__})
 
 
 def _tagged(models: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
