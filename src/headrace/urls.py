@@ -21,6 +21,7 @@ from headrace.common.guard import PAGE_POLICY, guarded_patterns
 from headrace.common.identity import allows
 from headrace.common.rest import RestAPI
 from headrace.llm import openapi
+from headrace.llm.doctor_api import router as doctor_router
 from headrace.projects.finding import has_configurations, has_projects
 
 _OURS = Path(__file__).parent / "static" / "headrace"
@@ -50,6 +51,7 @@ api = RestAPI(
     urls_namespace="headrace-api",
     documents=lambda: [openapi.document()],
 )
+api.add_router("", doctor_router)
 if has_projects():
     from headrace.projects.api import router as projects_router
 
@@ -66,6 +68,10 @@ if apps.is_installed("headrace.people"):
     from headrace.people.api import router as people_router
 
     api.add_router("", people_router)
+if apps.is_installed("headrace.stats"):
+    from headrace.stats.api import router as stats_router
+
+    api.add_router("", stats_router)
 
 
 async def docs(request: HttpRequest) -> HttpResponse:

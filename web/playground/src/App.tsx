@@ -8,6 +8,7 @@ import { Icon } from "./Icon";
 import { isComposing } from "./keys";
 import { PaneView } from "./PaneView";
 import { Part } from "./Part";
+import { useRoute } from "./route";
 import { Sidebar, useSidebar } from "./Sidebar";
 import { MOST_PANES } from "./state";
 import { store, useStore } from "./store";
@@ -20,9 +21,24 @@ const AddModel = lazy(() => import("./AddModel"));
 const CodeDialog = lazy(() => import("./CodeDialog"));
 const Presets = lazy(() => import("./Presets"));
 const Settings = lazy(() => import("./Settings"));
+const Statistics = lazy(() => import("./statistics/Statistics"));
 const WIDTHS = ["", "md:grid-cols-1", "md:grid-cols-2", "md:grid-cols-2 xl:grid-cols-3", "md:grid-cols-2 2xl:grid-cols-4"];
 
+/** The statistics are another view; what runs in the playground goes on behind it. */
 export function App(): React.JSX.Element {
+  return useRoute().view === "statistics" ? <Counted /> : <Playground />;
+}
+
+function Counted(): React.JSX.Element {
+  return (
+    <div className="flex h-dvh flex-col">
+      <Header />
+      <Part><Statistics /></Part>
+    </div>
+  );
+}
+
+function Playground(): React.JSX.Element {
   const panes = useStore((state) => state.panes);
   const [dialog, setDialog] = useState<Dialog>();
   const [asking, setAsking] = useState<string>();

@@ -7,6 +7,8 @@ const PATHS = {
   blind: "M3 3l18 18M10 6.2A9 9 0 0 1 12 6c6 0 9 6 9 6a16 16 0 0 1-2.4 3.2M6.2 7.6A15 15 0 0 0 3 12s3 6 9 6a9 9 0 0 0 4-.9",
   branch: "M6 4v16M6 14c0-5 12-2 12-8M15 8l3-3 3 3",
   code: "M8 7l-5 5 5 5M16 7l5 5-5 5",
+  chat: "M5 5h14v10H10l-5 4z",
+  chart: "M4 20V4M4 20h16M9 16v-5M13 16V8M17 16v-3",
   close: "M6 6l12 12M18 6L6 18",
   copy: "M9 9h10v10H9zM5 15V5h10",
   done: "M5 12l5 5L20 7",

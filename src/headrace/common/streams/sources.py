@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol
 
 from headrace.backends.http import HTTPAnswer, HTTPClient
 from headrace.common.streams.adjustments import AdjustmentMemory
@@ -29,19 +29,35 @@ from headrace.stream.retry import RetryPolicy
 OUT_OF_TIME = frozenset({"upstream_connect_timeout", "upstream_first_byte_timeout"})
 FAST_GAP = 0.01  # seconds between reads below which a model counts as fast (about 100 events a second)
 FAILURE_BODY_SECONDS = 2.0  # for the words of an error, once its status is known
+MAX_MOMENTS = 64  # kept of one stream: a reader may resume without end
 GROUP_GAP = 0.02  # a fast model's reads are grouped over this long: half the cost, not visible to a person
+
+TraceKind = Literal["retry", "fallback", "resumed"]
 
 
 @dataclass(slots=True)
 class Trace:
-    """What happened on the way, for figures and logs. `shown` forbids a retry: text would come twice."""
+    """What happened on the way, for figures and logs. `shown` forbids a retry: text would come twice.
+
+    `moments` are event-loop time, kind and error code of each retry, fallback and resumption; `on_moment` is told too.
+    """
 
     attempts: int = 0
     shown: bool = False
     usage: Usage | None = None
-    retries: list[str] = field(default_factory=list)
+    moments: list[tuple[float, TraceKind, str]] = field(default_factory=list)
     answered: Answered | None = None
     wire: Capture | None = None
+    on_moment: Callable[[TraceKind, str], None] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """What a provider is sent besides, so that its spans belong to ours."""
+
+    def note(self, kind: TraceKind, detail: str = "") -> None:
+        """Keep that this happened now. Only on the loop that produces the stream."""
+        if len(self.moments) < MAX_MOMENTS:
+            self.moments.append((asyncio.get_running_loop().time(), kind, detail))
+        if self.on_moment is not None:
+            self.on_moment(kind, detail)
 
 
 class Source(Protocol):
@@ -137,7 +153,7 @@ class _Attempts:
         if delay is None:
             raise explain(self._telling(error), self._request)
         self._earlier = error
-        self._trace.retries.append(error.code)
+        self._trace.note("retry", error.code)
         await asyncio.sleep(delay)
 
     def _telling(self, error: UpstreamError) -> UpstreamError:
@@ -152,7 +168,7 @@ class _Attempts:
         if request is None:
             return False
         self._request = request
-        self._trace.retries.append("adjusted")
+        self._trace.note("retry", "adjusted")
         return True
 
     async def _send(self) -> HTTPAnswer:
@@ -165,6 +181,8 @@ class _Attempts:
         request = row.adapter.build(self._request, self._endpoint, row)
         if row.adapter.sign is not None:
             request = row.adapter.sign(request, self._endpoint, time.time())
+        if self._trace.headers:
+            request = replace(request, headers={**request.headers, **self._trace.headers})
         if self._trace.wire is not None:
             self._trace.wire.asked(request, self._secrets())
         return await source.client().send(request, deadline=self._deadline, idle=source.timeout)

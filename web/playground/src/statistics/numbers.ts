@@ -1,0 +1,38 @@
+/** How the statistics say numbers, in the reader's language. */
+
+import type { Language } from "../words";
+
+export function whole(value: number, language: Language): string {
+  return new Intl.NumberFormat(language, { maximumFractionDigits: 0 }).format(value);
+}
+
+export function short(value: number, language: Language): string {
+  return new Intl.NumberFormat(language, { notation: "compact", maximumFractionDigits: 1 }).format(value);
+}
+
+/** Milliseconds as people say them. */
+export function time(ms: number): string {
+  if (ms < 1000) return `${ms > 0 && ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`;
+  return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
+}
+
+/** US dollars, with the digits that matter. */
+export function money(value: number): string {
+  if (value === 0) return "$0";
+  return value >= 1 ? `$${value.toFixed(2)}` : `$${value.toPrecision(2)}`;
+}
+
+export function speed(value: number): string {
+  return value.toFixed(value < 10 ? 1 : 0);
+}
+
+export function share(part: number, of: number): string {
+  return of ? `${((part / of) * 100).toFixed(part && part / of < 0.1 ? 1 : 0)} %` : "–";
+}
+
+/** A moment, as short as its range allows. */
+export function moment(ms: number, language: Language, withDay: boolean): string {
+  const clock: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+  return new Date(ms).toLocaleString(language, withDay ? { month: "short", day: "numeric", ...clock } : clock);
+}
