@@ -39,13 +39,14 @@ export class Conversations {
     if (id === conversation) return;
     const found = aside.find((each) => each.id === id) ?? (await records.read(id));
     if (!found) return;
-    this.#leave({ conversation: found.id, panes: found.panes, parameters: found.parameters });
+    const { usual, parameters } = this.page.state();
+    this.#leave({ conversation: found.id, panes: found.panes, parameters: found.parameters, usual: usual ?? parameters });
     this.#follow(found.panes);
   }
 
   /** A new one with these panes. */
   begin(panes: readonly Pane[]): void {
-    this.#leave({ conversation: newId(), panes });
+    this.#leave({ conversation: newId(), panes, ...usually(this.page.state()) });
   }
 
   /** Where nothing can be kept, what is left can be taken back instead. */
@@ -60,7 +61,7 @@ export class Conversations {
     this.note();
     this.page.stop(removed.flatMap((each) => each.panes.flatMap(({ turns }) => turns)));
     this.page.set({ aside: aside.filter(({ id }) => !ids.includes(id)) });
-    if (ids.includes(conversation)) this.page.set({ conversation: newId(), panes: emptied(panes), undo: undefined });
+    if (ids.includes(conversation)) this.page.set({ conversation: newId(), panes: emptied(panes), undo: undefined, ...usually(this.page.state()) });
     await records.remove(ids);
   }
 
@@ -112,6 +113,11 @@ export class Conversations {
     const named = (this.page.state().models ?? []).filter(({ configId }) => ids.has(configId));
     return { panes, parameters, models: Object.fromEntries(named.map(({ configId, name }) => [configId, name])) };
   }
+}
+
+/** A new conversation starts with the parameters that its person has chosen, not with those that something else brought. */
+export function usually({ parameters, usual }: State): Pick<State, "parameters" | "usual"> {
+  return { parameters: usual ?? parameters, usual: undefined };
 }
 
 export function emptied(panes: readonly Pane[]): readonly Pane[] {
