@@ -18,9 +18,10 @@ from headrace.common.conf import get_settings
 from headrace.common.draining import end_with_the_process, farewells
 from headrace.common.streams.live import record_all
 from headrace.common.streams.records import Happening, StreamRecord, observe
-from headrace.stats import folding
+from headrace.stats import budgets, folding
 from headrace.stats.models import Stream
 from headrace.stats.rows import row_of
+from headrace.stats.webhooks import courier
 
 GATHER_SECONDS = 0.3
 """Between a stream's end and its row: with what the readers of its last batch are given, less than a second."""
@@ -50,8 +51,6 @@ class Recorder:
         """Whether the database took nothing when last asked."""
         self.lost = 0
         """Records that found no place."""
-        self.on_record: list[Callable[[StreamRecord], None]] = []
-        """Who else wants each record, on the stream's own loop."""
 
     def start(self) -> None:
         """Keep streams from now on."""
@@ -82,8 +81,6 @@ class Recorder:
 
     def _on_happening(self, happening: Happening) -> None:
         if happening.record is not None and get_settings().stats_days:
-            for wanted in self.on_record:
-                wanted(happening.record)
             self.keep(happening.record)
 
     def keep(self, record: StreamRecord) -> None:
@@ -147,6 +144,7 @@ class Recorder:
                 return False
             for _ in batch:
                 self._waiting.popleft()
+            self._notice({each.project for each in batch})
         if self._away:
             self._away = False
             logger.warning("statistics are written again")
@@ -155,6 +153,14 @@ class Recorder:
             self.lost = 0
         connections.close_all()  # seldom enough: what is held open is in the way of whoever ends the database
         return True
+
+    def _notice(self, projects: set[str]) -> None:
+        """What these projects have spent may be worth telling."""
+        try:
+            if budgets.notice(projects):
+                courier.wake()
+        except Exception as error:
+            logger.warning("budgets could not be looked at: %s", type(error).__name__)
 
     def _fold(self) -> None:
         try:
