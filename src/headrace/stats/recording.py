@@ -17,7 +17,7 @@ from django.db import connections
 from headrace.common.conf import get_settings
 from headrace.common.draining import end_with_the_process, farewells
 from headrace.common.streams.live import record_all
-from headrace.common.streams.records import Happening, StreamRecord, observe
+from headrace.common.streams.records import Happening, StreamRecord, observe, observe_lost
 from headrace.stats import budgets, folding
 from headrace.stats.models import Stream
 from headrace.stats.rows import row_of
@@ -46,6 +46,7 @@ class Recorder:
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._stop: Callable[[], None] | None = None
+        self._stop_lost: Callable[[], None] = _nothing
         self._hurry = False
         self._away = False
         """Whether the database took nothing when last asked."""
@@ -56,6 +57,7 @@ class Recorder:
         """Keep streams from now on."""
         if self._stop is None:
             self._stop = observe(self._on_happening)
+            self._stop_lost = observe_lost(self._on_record)
             end_with_the_process()
             farewells.append(self.finish)
 
@@ -64,6 +66,7 @@ class Recorder:
         if self._stop is not None:
             self.finish()
             self._stop()
+            self._stop_lost()
             self._stop = None
             farewells.remove(self.finish)
             self._waiting.clear()
@@ -80,8 +83,12 @@ class Recorder:
             self._hurry = False
 
     def _on_happening(self, happening: Happening) -> None:
-        if happening.record is not None and get_settings().stats_days:
-            self.keep(happening.record)
+        if happening.record is not None:
+            self._on_record(happening.record)
+
+    def _on_record(self, record: StreamRecord) -> None:
+        if get_settings().stats_days:
+            self.keep(record)
 
     def keep(self, record: StreamRecord) -> None:
         """Have this record written soon. Returns at once."""
@@ -170,6 +177,10 @@ class Recorder:
             logger.warning("statistics could not be rolled up, and will be: %s", type(error).__name__)
         finally:
             connections.close_all()
+
+
+def _nothing() -> None:
+    """Nothing was begun."""
 
 
 recorder = Recorder()

@@ -20,6 +20,7 @@ from headrace.common.limits import OpenStreams
 from headrace.common.streams.adjustments import AdjustmentMemory
 from headrace.common.streams.bounded import bounded
 from headrace.common.streams.live import LiveStream, StreamOptions, record_all
+from headrace.common.streams.records import tell_lost
 from headrace.common.streams.sources import Source
 
 logger = logging.getLogger("headrace.upstream")
@@ -42,6 +43,7 @@ class Streams:
     def __init__(self, journal: MemoryJournal | None = None) -> None:
         self.journal = journal or journal_of(get_settings())
         self.journal.on_reader = self._on_reader
+        self.journal.on_lost = tell_lost
         self.memory = AdjustmentMemory()
         self.draining = False
         self.open = OpenStreams()
