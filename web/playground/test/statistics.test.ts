@@ -56,7 +56,7 @@ describe("columns", () => {
 
 describe("numbers", () => {
   it.each([[0, "0 ms"], [3.21, "3.2 ms"], [850, "850 ms"], [999.7, "1.0 s"], [9960, "10 s"], [61_000, "1 min 1 s"], [119_800, "2 min 0 s"]])("%d ms are %s", (ms, said) => expect(time(ms)).toBe(said));
-  it.each([[0, "$0"], [0.00123, "$0.0012"], [12.345, "$12.35"]])("%d dollars are %s", (value, said) => expect(money(value)).toBe(said));
+  it.each([[0, "$0.00"], [0.00123, "$0.0012"], [0.05, "$0.05"], [0.1, "$0.10"], [0.0123, "$0.012"], [12.345, "$12.35"]])("%d dollars are %s", (value, said) => expect(money(value)).toBe(said));
   it("have no share of nothing", () => expect([share(0, 0), share(1, 1000), share(1, 2)]).toEqual(["–", "0.1 %", "50 %"]));
 });
 

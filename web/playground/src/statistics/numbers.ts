@@ -19,10 +19,10 @@ export function time(ms: number): string {
   return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
-/** US dollars, with the digits that matter. */
+/** US dollars: cents at least, and of less the two digits that matter. */
 export function money(value: number): string {
-  if (value === 0) return "$0";
-  return value >= 1 ? `$${value.toFixed(2)}` : `$${value.toPrecision(2)}`;
+  const digits = value > 0 && value < 0.1 ? Math.min(8, 1 - Math.floor(Math.log10(value))) : 2;
+  return `$${value.toFixed(Math.max(2, digits))}`.replace(/(\.\d\d+?)0+$/, "$1");
 }
 
 export function speed(value: number): string {
