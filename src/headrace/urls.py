@@ -21,6 +21,7 @@ from headrace.common.guard import PAGE_POLICY, guarded_patterns
 from headrace.common.identity import allows
 from headrace.common.rest import RestAPI
 from headrace.llm import openapi
+from headrace.llm.doctor_api import router as doctor_router
 from headrace.projects.finding import has_configurations, has_projects
 
 _OURS = Path(__file__).parent / "static" / "headrace"
@@ -50,6 +51,7 @@ api = RestAPI(
     urls_namespace="headrace-api",
     documents=lambda: [openapi.document()],
 )
+api.add_router("", doctor_router)
 if has_projects():
     from headrace.projects.api import router as projects_router
 

@@ -64,6 +64,7 @@ class CuttingProxy:
         self.plan = plan
         self.cuts = 0
         self._reset = reset
+        self._serving: set[asyncio.Task[None]] = set()  # asyncio itself lets go of one whose client has left
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="cutting-proxy", daemon=True)
 
@@ -96,6 +97,10 @@ class CuttingProxy:
         await asyncio.gather(*others, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
         with suppress(OSError, asyncio.CancelledError):
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target)
             up = asyncio.create_task(_copy(reader, far_writer))

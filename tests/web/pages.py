@@ -44,7 +44,21 @@ for await (const event of stream) {
 window.done = true;
 </script>"""
 
-PAGES = {"seed": SEED, "reloaded": RELOADED}
+REPEATED = """{% load static %}<!doctype html>{% csrf_token %}<script type="module">
+import { Headrace } from "{% static 'headrace/client.js' %}";
+const client = new Headrace({ api: "/ai", patience: { first: 2, most: 10, giveUpAfter: 20000, idle: 10000 } });
+const request = { messages: [{ role: "user", content: "hi" }], model: { configId: "{{ config_id }}" } };
+window.answers = [];
+window.asking = async () => {
+  try {
+    window.answers.push((await client.chat(request).answer()).content);
+  } catch (error) {
+    window.answers.push(String(error));
+  }
+};
+</script>"""
+
+PAGES = {"seed": SEED, "reloaded": RELOADED, "repeated": REPEATED}
 
 
 def documented() -> str:

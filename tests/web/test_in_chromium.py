@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from playwright.async_api import Browser, Page
 
 from headrace.testing import ScriptedUpstream, Send, chat_answer
-from tests.client.cutting import Cut, CuttingProxy, at_random
+from tests.client.cutting import Cut, CuttingProxy, after_bytes, at_random
 from tests.client.history import long_answer, texts
 from tests.live import LiveServer, model_at
 
@@ -113,4 +114,35 @@ async def test_broken_lines_lose_nothing_and_double_nothing(
         assert await page.evaluate("window.events") == whole(site, stream_id)
         assert proxy.cuts > 1
         assert len(upstream.requests) == 1
+        await page.close()
+
+
+@pytest.mark.parametrize("upstream", [[Send(chat_answer("", "Hel", "lo"))]], indirect=True)
+async def test_a_head_that_breaks_off_anywhere_is_no_answer(
+    site: LiveServer, browser: Browser, model: str, upstream: ScriptedUpstream
+) -> None:
+    """Chromium takes `HTTP/1.1 20` for a whole head with status 20, and half a stream's id for its id."""
+    lengths = [*range(1, 600, 7)]  # a head is some 500 bytes
+    random.Random(1).shuffle(lengths)
+    armed = False
+
+    def plan() -> Cut:
+        fates: list[Cut] = []
+
+        def cut(data: bytes) -> int | None:
+            if armed and lengths and not fates:
+                fates.append(after_bytes(lengths.pop()))
+            return fates[0](data) if fates else None
+
+        return cut
+
+    with CuttingProxy(site.port, plan) as proxy:
+        page = await opened(browser, f"{proxy.url}/pages/repeated/?model={model}")
+        await page.wait_for_function("window.asking")
+        armed = True
+        while lengths:
+            await page.evaluate("window.asking()")
+        answers = await page.evaluate("window.answers")
+        assert set(answers) == {"Hello"}
+        assert len(upstream.requests) == len(answers)
         await page.close()

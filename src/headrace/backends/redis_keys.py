@@ -11,6 +11,7 @@
     ended             zset      stream → when it expires: the oldest go first where the server is full
     project:<name>    zset      stream → when it was created
     claim:<name>      string    what was claimed under this name, until it expires
+    open:<name>       hash      worker → how many streams it runs under this name, where their number is limited
     epoch             string    lost with the data: tells a server that was emptied from one that was away
 
 A lease belongs to a worker, not to a stream: streams die with their worker, and one renewal serves them all.
@@ -35,7 +36,12 @@ SECOND_LOOK_SECONDS = 1.8  # an expired lease counts only if it is still so: aft
 AWAY_SECONDS = 5.0  # after which readers of other workers' streams are told. With the look before it: below 10
 STALL_SECONDS = 4.0  # a mirror this far behind no longer renews its lease: nobody should wait for it
 BLOCK_SECONDS = 2.0  # of one waiting read
-LOOK_AGAIN_SECONDS = (0.05, 0.15)  # a stream's name may be known to a client before the mirror has it
+LOOK_AGAIN_SECONDS = (
+    0.05,
+    0.15,
+    0.3,
+    0.5,
+)  # a client may know a stream before the mirror has it; busy workers are slow
 RUNNING_SECONDS = 2 * 3600.0  # keys of a running stream live this long beyond the last refresh
 REFRESH_SECONDS = 900.0
 DEAD_SECONDS = 86_400.0  # longer than any process stays stopped and then goes on
@@ -80,6 +86,9 @@ class Keys:
     def claim(self, name: str) -> str:
         return f"{self.prefix}claim:{name}"
 
+    def open(self, name: str) -> str:
+        return f"{self.prefix}open:{name}"
+
     @property
     def leases(self) -> str:
         return f"{self.prefix}leases"
@@ -119,10 +128,12 @@ return failed
 """)
 
 # Takes up a stream, or takes it up again after a break: the number of the last event there, -1 to a fenced worker,
-# -2 where the stream is another's or was given up as lost.
+# -2 where the stream is another's or was given up as lost. No stream without a lease: a worker may die before it has
+# renewed for the first time, and nobody else would ever end what it had begun.
 OPEN = Script("""
 local about, log, running, dead, project = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local worker, id, described, created, ttl, listed = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local leases, lease = KEYS[6], tonumber(ARGV[8])
 if redis.call('EXISTS', dead) == 1 then return -1 end
 local held = redis.call('HMGET', about, 'worker', 'state')
 if held[1] and (held[1] ~= worker or held[2] == 'l') then return -2 end
@@ -138,6 +149,8 @@ if top == 0 then redis.call('HSET', about, 'oldest', 1) end
 redis.call('PEXPIRE', about, ttl)
 redis.call('PEXPIRE', log, ttl)
 redis.call('SADD', running, id)
+local time = redis.call('TIME')
+redis.call('ZADD', leases, 'NX', time[1] * 1000 + math.floor(time[2] / 1000) + lease, worker)
 if listed ~= '' then
   redis.call('ZADD', project, created, id)
   redis.call('ZREMRANGEBYRANK', project, 0, -1 - tonumber(listed))
@@ -219,4 +232,35 @@ end
 redis.call('ZREMRANGEBYSCORE', ended, '-inf', now)
 local over = redis.call('ZRANGEBYSCORE', leases, '-inf', now, 'WITHSCORES', 'LIMIT', 0, 16)
 return {fenced, renewed, redis.call('GET', epoch), over}
+""")
+
+# One more stream under each of these names, unless one is full: then its place among them, else 0. What a worker says
+# of itself is its own count, and holds as long as its lease; that of one which has gone for good is taken out.
+TAKE_PLACES = Script("""
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local worker, keep = ARGV[1], ARGV[2]
+for i = 2, #KEYS do
+  local sum, held = tonumber(ARGV[2 * i - 1]), redis.call('HGETALL', KEYS[i])
+  for j = 1, #held, 2 do
+    if held[j] ~= worker then
+      local lease = redis.call('ZSCORE', KEYS[1], held[j])
+      if not lease then redis.call('HDEL', KEYS[i], held[j])
+      elseif tonumber(lease) > now then sum = sum + tonumber(held[j + 1]) end
+    end
+  end
+  if sum > tonumber(ARGV[2 * i]) then return i - 1 end
+end
+for i = 2, #KEYS do
+  redis.call('HSET', KEYS[i], worker, ARGV[2 * i - 1])
+  redis.call('PEXPIRE', KEYS[i], keep)
+end
+return 0
+""")
+
+# What a worker runs now under a name.
+SAY_PLACES = Script("""
+if ARGV[2] == '0' then return redis.call('HDEL', KEYS[1], ARGV[1]) end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+return redis.call('PEXPIRE', KEYS[1], ARGV[3])
 """)

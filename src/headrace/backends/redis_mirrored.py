@@ -133,6 +133,7 @@ def open_command(keys: rk.Keys, worker: str, mirrored: Mirrored) -> bytes:
         keys.running(worker),
         keys.dead(worker),
         keys.project(project),
+        keys.leases,
     )
     args = (
         worker,
@@ -142,6 +143,7 @@ def open_command(keys: rk.Keys, worker: str, mirrored: Mirrored) -> bytes:
         int(rk.RUNNING_SECONDS * 1000),
         rk.LISTED_STREAMS if project else "",
         int(rk.PROJECT_SECONDS * 1000),
+        int(rk.LEASE_SECONDS * 1000),
     )
     return evaluate(rk.OPEN, names, *args)
 

@@ -39,7 +39,7 @@ INSTALLED_APPS = [
     *(["axes"] if _logins else []),
 ]
 MIDDLEWARE = [
-    "headrace.gateway.errors.openai_errors",
+    "headrace.faces.refusals.api_errors",
     "headrace.common.guard.access_middleware",  # sessions are found by the keeper of people, off this path
 ]
 ROOT_URLCONF = "headrace.config.urls"

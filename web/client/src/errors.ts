@@ -40,14 +40,20 @@ export class HeadraceError extends Error {
 /** A later attempt may succeed: the server is busy, restarting, or a proxy before it could not reach it. */
 const PASSING: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
 const LONGEST_MESSAGE = 500; // a proxy's page is no message
+const CUT = "the connection ended in the middle of the answer's head";
+const STREAM_TYPE = "text/event-stream";
 
 export function isPassing(status: number): boolean {
   return PASSING.has(status);
 }
 
-/** What a response that is no stream says, in its own words where it is one of ours. */
-export async function refusalOf(response: Response, facts: ErrorFacts = {}): Promise<HeadraceError> {
+/**
+ * What a response that is no stream says, in its own words where it is one of ours. A plain Error where it is final and
+ * says nothing: without TLS, browsers take a head that broke off for a whole one, `HTTP/1.1 20` for status 20.
+ */
+export async function refusalOf(response: Response, facts: ErrorFacts = {}): Promise<Error> {
   const text = await response.text().catch(() => "");
+  if (!text && !isPassing(response.status) && response.headers.get("Content-Length") !== "0") return new Error(CUT);
   const told = fieldsOf(text);
   const status = response.status;
   const retryAfter = retryAfterOf(response.headers.get("Retry-After"), Date.now());
@@ -56,6 +62,14 @@ export async function refusalOf(response: Response, facts: ErrorFacts = {}): Pro
     typeof told.error === "string" ? told.error.slice(0, LONGEST_MESSAGE) : `The server answered ${status}.`,
     { ...facts, status, retryAfter, field: typeof told.field === "string" ? told.field : undefined },
   );
+}
+
+/** Undefined for an event stream, else what the response is instead. Its type may have been cut off too. */
+export function notAStream(response: Response, facts: ErrorFacts = {}): Error | undefined {
+  const type = response.headers.get("Content-Type") ?? "";
+  if (type.startsWith(STREAM_TYPE)) return undefined;
+  if (STREAM_TYPE.startsWith(type)) return new Error(CUT);
+  return new HeadraceError("not_a_stream", "The server's answer is no event stream.", facts);
 }
 
 function fieldsOf(text: string): Record<string, unknown> {

@@ -6,7 +6,7 @@
 
 import { Backoff, PATIENCE, type Patience } from "./backoff.js";
 import { csrfHeaders, type CsrfToken } from "./csrf.js";
-import { HeadraceError, isPassing, refusalOf } from "./errors.js";
+import { HeadraceError, isPassing, notAStream, refusalOf } from "./errors.js";
 import { DONE } from "./events.js";
 import { batches, pause, type Message } from "./reading.js";
 
@@ -55,6 +55,9 @@ export class Follower {
   readonly #headArrived: Promise<void>;
   #sayHead: () => void = () => undefined;
   #id: string | undefined;
+  #named: boolean;
+  /** Something of a body has come: the head before it was whole. */
+  #heard = false;
   #position: number;
   #phase: Phase = "connecting";
   #ended = false;
@@ -66,6 +69,7 @@ export class Follower {
     this.#start = start;
     this.#options = options;
     this.#id = start.id;
+    this.#named = start.id !== undefined;
     this.#position = start.after ?? 0;
     this.#idle = patience.idle;
     this.#backoff = new Backoff(patience);
@@ -124,12 +128,17 @@ export class Follower {
         yield* this.#read(response);
         broken = new Error("the connection ended before the stream did");
       } catch (error) {
-        if (error instanceof HeadraceError && !isPassing(error.status ?? 0)) throw error;
+        if (error instanceof HeadraceError && !this.#passes(error)) throw error;
         broken = error;
       }
       if (this.#over) return;
       await this.#wait(broken, attempt, Date.now() - began);
     }
+  }
+
+  /** On the way back to a stream, a page instead of it is a network that wants a login first. */
+  #passes(error: HeadraceError): boolean {
+    return isPassing(error.status ?? 0) || (error.code === "not_a_stream" && this.#named);
   }
 
   async #open(attempt: number): Promise<Response> {
@@ -157,11 +166,13 @@ export class Follower {
   async #accepted(response: Response): Promise<Response> {
     const facts = { streamId: this.#id, position: this.#position };
     if (!response.ok) throw await refusalOf(response, facts);
-    if (!response.headers.get("Content-Type")?.startsWith("text/event-stream")) {
-      void response.body?.cancel();
-      throw new HeadraceError("not_a_stream", "The server's answer is no event stream.", facts);
+    const other = notAStream(response, facts);
+    if (other) {
+      response.body?.cancel().catch(() => undefined);
+      throw other;
     }
     this.#id ??= response.headers.get("X-Stream-Id") ?? undefined;
+    this.#named ||= this.#id !== undefined;
     this.#sayHead();
     if (this.#abandoned) this.#leaving.abort();
     this.#say("open");
@@ -171,6 +182,7 @@ export class Follower {
   async *#read(response: Response): AsyncGenerator<Numbered[]> {
     const reading = { idle: this.#idle, onRetry: (first: number) => this.#backoff.suggest(first) };
     for await (const batch of batches(response, reading)) {
+      this.#heard = true;
       this.#backoff.progress();
       const fresh = this.#fresh(batch);
       if (fresh.length) yield fresh;
@@ -200,9 +212,11 @@ export class Follower {
 
   async #wait(broken: unknown, attempt: number, lasted: number): Promise<void> {
     const refusal = broken instanceof HeadraceError ? broken : undefined;
-    const started = this.#id !== undefined || this.#phase !== "connecting";
+    const started = this.#named || this.#heard;
     const facts = { ...refusal, streamId: this.#id, position: this.#position, cause: broken };
-    if (started && !this.#address()) {
+    if (!this.#heard && this.#start.method === "POST") {
+      this.#id = undefined; // its name may have been cut in the middle: asked again, the same key is the same stream
+    } else if (started && !this.#address()) {
       throw new HeadraceError("not_resumable", "The connection broke, and this stream has no address to go on at.", facts);
     }
     const wait = this.#backoff.next(lasted, (refusal?.retryAfter ?? 0) * 1000);

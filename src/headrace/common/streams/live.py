@@ -60,8 +60,12 @@ class StreamOptions:
     include_wire: bool = False
     question: str | None = field(default=None, repr=False)
     """What was asked, only where the operator wants text in the log."""
+    parent: Any = field(default=None, repr=False)
+    """The context of OpenTelemetry that the stream's span belongs to; None where nobody wants spans."""
     conclude: Conclude | None = field(default=None, repr=False)
     """What is done with the stream when it has ended. It must not wait, and calls what it is given when it is done."""
+    leave_place: Callable[[], None] | None = field(default=None, repr=False)
+    """Gives back its place among the streams that all workers count, where they do."""
 
 
 class LiveStream:
@@ -233,13 +237,12 @@ class LiveStream:
         loop = asyncio.get_running_loop()
         load_prices(self.source)
         self.figures, self.asked_at = Figures(loop.time()), time.time()
+        if self.trace.wire is not None:
+            self.trace.wire.begin()
         self.watched = observed()
         if self.watched:
             self.trace.on_moment = self._tell
             self._tell("started")
-        wire = self.trace.wire
-        if wire is not None:
-            wire.begin()
         bracketing = Bracketing()
         try:
             async with self._journal.writer(self.id, on_cancel=self.cancel) as writer:
@@ -248,8 +251,8 @@ class LiveStream:
                 end = self._end(ending, self.figures, loop.time())
                 entries = bracketing.feed(await self._priced(end))
                 out.append(entries)
-                if wire is not None:
-                    wire.shown(len(entries))
+                if self.trace.wire is not None:
+                    self.trace.wire.shown(len(entries))
         finally:
             self._stop_orphan_timer()
             log_stream(self)

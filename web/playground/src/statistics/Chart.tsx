@@ -10,7 +10,7 @@ import uPlot from "uplot";
 
 import { useTheme } from "../theme";
 import { useLanguage, type Language } from "../words";
-import { moment, short } from "./numbers";
+import { moment } from "./numbers";
 import { paletteOf, type Palette } from "./palette";
 import type { Span } from "./range";
 import { useStatisticsWords } from "./words";
@@ -189,7 +189,7 @@ function optionsOf(width: number, drawing: Drawing, span: Span, palette: Palette
     scales: { x: { time: true, range: () => [span.from / 1000, span.to / 1000] }, y: { range: (_, __, most) => [0, most > 0 ? most * 1.05 : 1] } },
     axes: [
       { ...axis, grid: { show: false }, size: 26, space: 70, values: (_, ticks) => ticks.map((tick) => (span.bucket === "hour" || span.bucket === "day" ? new Date(tick * 1000).toLocaleDateString(language, { month: "short", day: "numeric" }) : moment(tick * 1000, language, false))) },
-      { ...axis, size: 58, values: (_, ticks) => ticks.map((tick) => (tick === 0 ? "0" : tick >= 10_000 ? short(tick, language) : say(tick))) },
+      { ...axis, size: 58, values: (_, ticks) => ticks.map((tick) => (tick === 0 ? "0" : say(tick))) },
     ],
     series: [{}, ...drawing.series],
     hooks: {
