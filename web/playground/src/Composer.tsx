@@ -35,7 +35,10 @@ export function Composer({ onSettings, onPresets }: Opening): React.JSX.Element 
   const picker = useRef<HTMLInputElement>(null);
   const dropping = useDropping();
   const slash = useSlash(draft, onPresets);
-  useEffect(() => box.current?.focus(), []);
+  useEffect(() => {
+    box.current?.focus();
+    box.current?.setSelectionRange(-1, -1); // what was kept goes on at its end
+  }, []);
   const send = (): void => {
     if (ready && !running) store.ask(filled(draft, values));
   };

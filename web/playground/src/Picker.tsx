@@ -1,6 +1,6 @@
 /** Which model a pane asks: a list to search, by provider, that stays quick with hundreds of them. */
 
-import { useDeferredValue, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 
 import { LOCAL, type ModelConfig } from "./api";
 import { groupsOf } from "./choosing";
@@ -54,8 +54,7 @@ function Choosing({ chosen, onChoose, onClose }: Shown): React.JSX.Element {
   const box = useRef<HTMLDivElement>(null);
   const models = useStore((state) => state.models) ?? NONE;
   const providers = useStore((state) => state.providers);
-  const [text, setText] = useState("");
-  const search = useDeferredValue(text);
+  const [search, setSearch] = useState("");
   const groups = useMemo(() => groupsOf(models, providers, search), [models, providers, search]);
   const flat = groups.flatMap((group) => group.models);
   const start = search ? 0 : Math.max(0, flat.findIndex(({ configId }) => configId === chosen));
@@ -71,7 +70,7 @@ function Choosing({ chosen, onChoose, onClose }: Shown): React.JSX.Element {
   return (
     <div ref={box} style={{ maxHeight: room.height }} className={`absolute left-0 z-20 flex w-80 max-w-[calc(100vw-2.5rem)] flex-col overflow-hidden rounded-xl border border-line bg-card shadow-xl ${room.up ? "bottom-full mb-1" : "top-full mt-1"}`}>
       <input className="h-11 w-full shrink-0 border-b border-line bg-transparent px-3 text-sm focus:outline-none" autoFocus type="text" autoComplete="off" spellCheck={false} aria-label={words.searchModels} placeholder={filling(words.searchModelsOf, { count: models.length })}
-        value={text} onChange={({ target }) => setText(target.value)} onKeyDown={onKey} {...list.field} />
+        value={search} onChange={({ target }) => setSearch(target.value)} onKeyDown={onKey} {...list.field} />
       <div {...list.list} aria-label={words.model} className="min-h-0 overflow-y-auto overscroll-contain p-1">
         {groups.map((group) => (
           <div key={group.providerId} role="group" aria-label={group.title}>

@@ -1,6 +1,5 @@
 /** The page's one store: what people do to it, and the streams that change it. */
 
-import { Headrace, HeadraceError, NO_ANSWER, framewise, gather, type Answer, type ChatRequest, type ChatStream, type StreamEvent } from "@headrace/client";
 import { useSyncExternalStore } from "react";
 
 import { addModel, changeModel, chosenProject, findModels, listModels, listProviders, removeModel, whoami, type FoundModel, type ModelConfig, type NewModel } from "./api";
@@ -10,25 +9,24 @@ import { fillingIn } from "./links";
 import { NO_PARAMETERS, type Parameters } from "./parameters";
 import type { Preset, PresetPane } from "./presets";
 import { records } from "./records/records";
-import { sampled } from "./samples";
 import {
-  MOST_PANES, copied, isOwn, isRunning, keep, kept, newId, newPane, newTurn, parametersOf, requestOf, withTurn,
-  type Pane, type Problem, type State, type Turn,
+  MOST_PANES, copied, isOwn, isRunning, keep, kept, newId, newPane, newTurn, parametersOf, withTurn,
+  type Pane, type State, type Turn,
 } from "./state";
+import { Streams, problemOf, type TurnChange } from "./streams";
 
 const KEEP_AFTER_MS = 300;
-const SENT_AGAIN_WITHIN_MS = 300_000; // well below how long the server knows a key
 const GO_ON = "Continue exactly where you stopped. Repeat nothing.";
 
 export class Store {
   #state: State = { project: "default", models: undefined, providers: [], found: [], problem: undefined, refused: undefined, undo: undefined, filled: undefined, aside: [], ...kept() };
   #listeners = new Set<() => void>();
-  #streams = new Map<string, ChatStream>();
+  readonly #streams = new Streams(() => this.#state.project, (turnId, change) => this.#change(turnId, change));
   readonly conversations = new Conversations({
     state: () => this.#state,
     set: (change) => this.#set(change),
-    again: (pane, turn) => this.#again(pane, turn),
-    stop: (turns) => this.#stop(turns),
+    again: (pane, turn) => this.#streams.again(pane, turn),
+    stop: (turns) => this.#streams.stop(turns),
   });
   #keeping: ReturnType<typeof setTimeout> | undefined;
 
@@ -59,7 +57,7 @@ export class Store {
       return;
     }
     this.#fit();
-    for (const pane of this.#state.panes) for (const turn of pane.turns.filter(isRunning)) this.#again(pane, turn);
+    for (const pane of this.#state.panes) for (const turn of pane.turns.filter(isRunning)) this.#streams.again(pane, turn);
     await records.open(owner);
     await this.conversations.resume();
     this.#fillFromLink();
@@ -69,18 +67,6 @@ export class Store {
   /** What somebody else has left in this tab is not shown to who signs in after them. */
   #nothingOf(): Partial<State> {
     return { conversation: newId(), panes: emptied(this.#state.panes), draft: "", attached: [], parameters: NO_PARAMETERS };
-  }
-
-  /** What was under way: joined; or, where the server's answer never came, sent again under the same key. */
-  #again(pane: Pane, turn: Turn): void {
-    if (this.#streams.has(turn.id)) return;
-    const told = this.#told(turn.id);
-    const recent = Date.now() - turn.asked < SENT_AGAIN_WITHIN_MS;
-    if (turn.streamId) void this.#follow(turn.id, this.#client().join(turn.streamId, told));
-    else if (recent && turn.configId) {
-      const turns = pane.turns.slice(0, pane.turns.indexOf(turn) + 1);
-      void this.#follow(turn.id, this.#client().chat(withWire(requestOf(turns)), { ...told, idempotencyKey: turn.key }));
-    } else this.#change(turn.id, () => ({ phase: "closed", problem: { code: "not_started", message: "" } }));
   }
 
   /** What there is to choose from besides the stored models. The page works without it. */
@@ -195,13 +181,7 @@ export class Store {
   }
 
   stop(paneId?: string): void {
-    this.#stop(this.#state.panes.filter(({ id }) => !paneId || id === paneId).flatMap(({ turns }) => turns));
-  }
-
-  #stop(turns: readonly Turn[]): void {
-    for (const turn of turns.filter(isRunning)) {
-      this.#streams.get(turn.id)?.stop().catch((error: unknown) => this.#change(turn.id, () => ({ problem: problemOf(error) })));
-    }
+    this.#streams.stop(this.#state.panes.filter(({ id }) => !paneId || id === paneId).flatMap(({ turns }) => turns));
   }
 
   addPane(): void {
@@ -292,10 +272,6 @@ export class Store {
     this.#fit();
   }
 
-  #client(): Headrace {
-    return new Headrace({ project: this.#state.project });
-  }
-
   /** Panes of models that are there; one at least. */
   #fit(): void {
     const known = this.#state.models ?? [];
@@ -309,30 +285,7 @@ export class Store {
     const turns = [...before, asked];
     this.#changePane(pane.id, () => ({ ...pane, turns }));
     keep(this.#state); // before it is sent: a page that dies now finds it again
-    const options = { ...this.#told(turn.id), idempotencyKey: turn.key };
-    void this.#follow(turn.id, this.#client().chat(withWire(requestOf(turns)), options));
-  }
-
-  #told(turnId: string): { onPhase: (phase: Turn["phase"]) => void } {
-    return { onPhase: (phase) => phase !== "closed" && this.#change(turnId, () => ({ phase })) };
-  }
-
-  async #follow(turnId: string, stream: ChatStream): Promise<void> {
-    this.#streams.set(turnId, stream);
-    let answer: Answer = NO_ANSWER; // a stream that is joined brings everything again
-    const painter = framewise((events: StreamEvent[]) => {
-      answer = gather(answer, events);
-      this.#change(turnId, (turn) => ({ ...thinkingOf(turn, answer), ...sampled(turn, answer), answer, streamId: stream.id, problem: undefined }));
-    });
-    let problem: Problem | undefined;
-    try {
-      for await (const events of stream.batches()) painter.add(events);
-    } catch (error) {
-      problem = problemOf(error);
-    }
-    painter.flush();
-    this.#streams.delete(turnId);
-    this.#change(turnId, (turn) => ({ phase: "closed", problem, answer: { ...turn.answer, thinking: false } }));
+    this.#streams.start(turns);
   }
 
   #nameOf(configId: string): string {
@@ -347,7 +300,7 @@ export class Store {
     this.#set({ panes: this.#state.panes.map((pane) => (pane.id === id ? change(pane) : pane)) });
   }
 
-  #change(turnId: string, change: (turn: Turn) => Partial<Turn>): void {
+  #change(turnId: string, change: TurnChange): void {
     const panes = withTurn(this.#state.panes, turnId, change);
     if (panes === this.#state.panes) this.conversations.change(turnId, change);
     else this.#set({ panes });
@@ -362,24 +315,6 @@ export class Store {
     }, KEEP_AFTER_MS);
     for (const listener of this.#listeners) listener();
   }
-}
-
-/** What goes over the wire is kept with the stream, for whoever wants to look. */
-function withWire(request: ChatRequest): ChatRequest {
-  return { ...request, streamOptions: { includeWire: true } };
-}
-
-/** When thinking began and how long it took, by this page's clock; a replay after a reload changes neither. */
-function thinkingOf(turn: Turn, answer: Answer): Partial<Turn> {
-  const thought = answer.reasoning !== "" || answer.thinking;
-  if (!thought || turn.thinkingMs !== undefined) return {};
-  const since = turn.thinkingSince ?? Date.now();
-  return answer.thinking ? { thinkingSince: since } : { thinkingSince: since, thinkingMs: Date.now() - since };
-}
-
-function problemOf(error: unknown): Problem {
-  if (error instanceof HeadraceError) return { code: error.code, message: error.message, retryAfter: error.retryAfter };
-  return { code: "unreachable", message: error instanceof Error ? error.message : String(error) };
 }
 
 /** By its id where it was saved, or else by its name: links and other installations know no more. */
