@@ -61,6 +61,8 @@ POLICY: dict[str, dict[str, str]] = {
     P + "stats/percentiles/": {"GET": "read"},
     P + "stats/streams/": {"GET": "read"},
     P + "stats/streams/none/": {"GET": "read"},
+    P + "budgets/": {"GET": "read"},
+    P + "budgets/tokens/month/": {"PUT": "manage", "DELETE": "manage"},
     "/v1/chat/completions": {"POST": "chat"},
     "/v1/models": {"GET": "read"},
     "/v1/models/home.js": {"GET": "read"},

@@ -257,5 +257,6 @@ class RedisJournal(MemoryJournal):
                     holds=self.holds,
                     fenced=self._forget_fenced,
                     on_reader=self.on_reader,
+                    on_lost=self.on_lost,
                 )
             return link
