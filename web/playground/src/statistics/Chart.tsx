@@ -55,7 +55,7 @@ export function Chart({ title, hint, span, columns, legend, say, draw }: Charted
       <figcaption className="mb-2 flex items-baseline gap-2">
         <h3 id={name} className="text-sm font-semibold">{title}</h3>
         {hint && <span className="min-w-0 truncate text-xs text-quiet">{hint}</span>}
-        {!empty && <button className="button button-quiet ml-auto h-7 px-2 text-xs" type="button" aria-pressed={asTable} aria-label={`${title}: ${words.table}`} onClick={() => setAsTable(!asTable)}>{asTable ? words.chart : words.table}</button>}
+        {!empty && <button className="button button-quiet ml-auto h-7 px-2 text-xs" type="button" onClick={() => setAsTable(!asTable)}><span className="sr-only">{title}: </span>{asTable ? words.chart : words.table}</button>}
       </figcaption>
       {empty ? <p className="flex h-52 items-center justify-center text-sm text-quiet">{words.noStreams}</p> : asTable ? <Table title={title} span={span} columns={columns} say={say} /> : <Drawn title={title} span={span} columns={columns} say={say} draw={draw} />}
       {!empty && <Legend meant={legend ?? columns} />}
