@@ -16,6 +16,7 @@ from soak.cluster import Cluster, cluster
 from soak.inputs import hostile_inputs
 from soak.neighbour import SETTINGS, noisy_neighbour
 from soak.scenarios import Figures, Scenario
+from soak.staying import nothing_stays
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reliability.md"
 BEGIN, END = "<!-- soak: begin -->", "<!-- soak: end -->"
@@ -29,6 +30,7 @@ SHARED: Plan = [
     (scenarios.killed, 200),
     (scenarios.paused, 50),
 ]
+STAYING: Plan = [(nothing_stays, 10_000)]
 ROLLING: Plan = [(scenarios.rolling_restart, 200)]
 INPUTS: Plan = [(hostile_inputs, 100_000)]
 NEIGHBOUR: Plan = [(noisy_neighbour, 50)]
@@ -39,6 +41,8 @@ async def main(scale: float, only: str) -> list[str]:
     rows: list[str] = []
     for workers, plan, settings in (
         (1, MEMORY, {}),
+        (1, STAYING, {"HEADRACE_REPLAY_SECONDS": "5"}),
+        (2, STAYING, {"HEADRACE_REPLAY_SECONDS": "5"}),
         (2, SHARED, {}),
         (2, ROLLING, {"HEADRACE_DRAIN_SECONDS": "60"}),
         (2, INPUTS, {}),

@@ -81,6 +81,18 @@ class Client:
                     pause = AGAIN_SECONDS[0] if reading.cursor > before else min(pause * 2, AGAIN_SECONDS[1])
                     await asyncio.sleep(pause * random.random())
 
+    async def stop(self, stream_id: str) -> None:
+        """End a stream, through any worker."""
+        _, writer, _ = await self._ask(None, f"DELETE {PLAYGROUND}/streams/{stream_id}/", "", b"")
+        writer.transport.abort()
+
+    async def gauges(self) -> dict[str, int]:
+        """What one of the workers holds."""
+        reader, writer, head = await self._ask(None, "GET /gauges/", "", b"")
+        found: dict[str, int] = json.loads(await reader.readexactly(int(head["content-length"])))
+        writer.transport.abort()
+        return found
+
     async def body(self, stream_id: str, encoding: str, after: int = 0) -> bytes:
         """The bytes of a stream in a content encoding, to their end."""
         headers = f"Last-Event-ID: {after}\r\nAccept-Encoding: {encoding}\r\n"

@@ -20,6 +20,7 @@ from headrace.commands.workers import WorkerProcess
 from soak.client import Client
 from soak.upstream import Upstream
 
+ROOT = Path(__file__).resolve().parents[1]
 READY_SECONDS = 60.0
 END_SECONDS = 30.0
 
@@ -79,6 +80,7 @@ async def cluster(workers: int, **settings: str) -> AsyncIterator[Cluster]:
     folder = Path(tempfile.mkdtemp(prefix="headrace-soak-"))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HEADRACE_")}
     environment |= {"HEADRACE_DATA_DIR": str(folder), "HEADRACE_DRAIN_SECONDS": "0", "HEADRACE_STALL_SECONDS": "30"}
+    environment |= {"DJANGO_SETTINGS_MODULE": "soak.settings", "PYTHONPATH": str(ROOT)}
     journal = EmbeddedValkey() if workers > 1 else None
     try:
         if journal is not None:

@@ -13,6 +13,7 @@ from soak.cluster import cluster
 from soak.inputs import hostile_inputs
 from soak.neighbour import LIMIT, NOISE, SETTINGS, noisy_neighbour
 from soak.scenarios import Scenario
+from soak.staying import nothing_stays
 
 from headrace.testing.history import History, HistoryError, Reading
 from tests.backends.redis_servers import valkey_binary
@@ -59,6 +60,13 @@ async def test_a_noisy_project_is_refused_and_its_neighbour_is_not() -> None:
     async with cluster(1, **SETTINGS) as running:
         figures = await noisy_neighbour(running, 1)
     assert figures["noisy_refused"] > NOISE - LIMIT
+
+
+async def test_streams_leave_nothing_behind() -> None:
+    valkey_binary()
+    async with cluster(2, HEADRACE_REPLAY_SECONDS="1") as running:
+        figures = await nothing_stays(running, 40)
+        assert (figures["stopped"], figures["deserted"], figures["read"]) == (10, 10, 20)
 
 
 def history(numbers: list[int], ending: str = "stop", start: int = 0) -> tuple[History, Reading]:

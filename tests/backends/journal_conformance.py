@@ -56,8 +56,9 @@ def nothing() -> None:
     """A producer that cannot be asked to stop."""
 
 
-async def collect(journal: MemoryJournal, stream_id: str, after: int = 0) -> Numbered:
-    found: Numbered = []
+async def collect(journal: MemoryJournal, stream_id: str, after: int = 0, *, found: Numbered | None = None) -> Numbered:
+    """All to the end; `found` can be looked at meanwhile."""
+    found = [] if found is None else found
     async with asyncio.timeout(DEADLINE), aclosing(_batches(journal, stream_id, after)) as batches:
         async for entries in batches:
             found += entries
@@ -156,6 +157,19 @@ class JournalConformance:
             writer.append(numbered(2, 3))
             writer.append([Finish()])
         assert [number for number, _ in await reader] == [4, 5]
+
+    @pytest.mark.parametrize("after", [3, 4, 50])
+    async def test_a_cursor_that_an_unfinished_log_never_reaches_gets_the_ending(self, pair: Pair, after: int) -> None:
+        ending = [Failure("upstream_reset", "gone"), Finish("error")]
+        async with pair.producer.writer("s", on_cancel=nothing) as writer:
+            writer.append(numbered(1, 1))
+            await there(pair.reader, "s")
+            reading = pair.reader.read("s", after, idle=0.02)
+            assert (await anext(reading)).entries == ()
+            writer.append(ending)
+        async with asyncio.timeout(DEADLINE):
+            batches = [batch async for batch in reading if batch.entries]
+        assert [(batch.first, list(batch.entries)) for batch in batches] == [(after + 1, ending)]
 
     async def test_at_the_exact_end_there_is_nothing_more_and_beyond_it_an_error(self, pair: Pair) -> None:
         await write(pair.producer, "s", [2])

@@ -18,9 +18,11 @@ from headrace.backends import redis_keys as rk
 from headrace.backends.journal import JournalAwayError, UnknownStreamError
 from headrace.backends.log import CursorError
 from headrace.backends.redis_journal import RedisJournal
+from headrace.backends.redis_leases import Leases
 from headrace.stream.events import Entry, Failure, Finish, ReasoningEnd, TextDelta
 from tests.backends.journal_conformance import Numbered, collect, nothing, numbered, there, write
 from tests.backends.redis_servers import RunningServer, redis_binary, valkey_binary
+from tests.waiting import until
 
 LOST_SECONDS = 10.0  # the contract's: a lost producer is told within this
 ROOT = Path(__file__).resolve().parents[2]
@@ -192,6 +194,35 @@ async def stopped(valkey: RunningServer) -> None:
         assert await collect(journal, "t") == found
 
 
+async def test_a_client_may_be_faster_than_a_busy_mirror(valkey: RunningServer) -> None:
+    """It has the stream's id from one worker, and asks another: that is no 404."""
+    async with workers(valkey.url) as [own, other]:
+        reading = asyncio.create_task(collect(other, "s"))
+        await asyncio.sleep(0.5)  # so late is the mirror
+        assert not reading.done()
+        await write(own, "s", [3])
+        check_whole(await reading, 3)
+        with pytest.raises(UnknownStreamError):
+            await collect(other, "t")
+
+
+async def test_who_dies_before_the_first_heartbeat_is_found_out(
+    valkey: RunningServer, hasty: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new worker on a busy machine: its stream is shared, and it is killed before it has said that it lives."""
+    silent = RedisJournal(valkey.url)
+    with monkeypatch.context() as patched:
+        patched.setattr(Leases, "run", lambda _: asyncio.Event().wait())
+        await silent.start()
+        await until(lambda: silent._link is not None and silent._link._tasks)
+    async with workers(valkey.url, 1) as [other], silent.writer("s", on_cancel=nothing) as writer:
+        writer.append(numbered(1, 3))
+        await until_total(other, "s", 3)
+        async with asyncio.timeout(LOST_SECONDS):
+            assert check_lost(await collect(other, "s"), [Failure, Finish]) == 3
+    await silent.close()
+
+
 async def test_a_fenced_producer_ends_for_its_own_readers_in_the_same_words(valkey: RunningServer) -> None:
     """The same as for a process that slept, seen from inside it."""
     async with workers(valkey.url) as [own, other]:
@@ -210,6 +241,44 @@ async def test_a_fenced_producer_ends_for_its_own_readers_in_the_same_words(valk
             writer.append([Finish()])
         await there(other, "t")
         assert await collect(other, "t") == [(1, Finish())]
+
+
+def sleep(journal: RedisJournal) -> None:
+    """As if the process had been stopped for longer than its lease."""
+    assert journal._link is not None
+    journal._link.mirror.vigil._beat -= 2 * rk.LEASE_SECONDS
+
+
+async def test_who_slept_shows_nothing_that_others_will_never_have(valkey: RunningServer) -> None:
+    async with workers(valkey.url) as [own, other]:
+        asked = asyncio.Event()
+        async with own.writer("s", on_cancel=asked.set) as writer:
+            local = asyncio.create_task(collect(own, "s"))
+            writer.append(numbered(1, 5))
+            await until_total(other, "s", 5)
+            valkey.tell("SET", rk.Keys().dead(own._link.mirror.worker), "1")  # type: ignore[union-attr]
+            sleep(own)
+            writer.append(numbered(6, 600))  # what had waited in the socket
+            async with asyncio.timeout(5):
+                await asked.wait()
+        assert check_lost(await local, [Failure, Finish]) == 5
+
+
+@pytest.mark.parametrize("away", [False, True])
+async def test_who_slept_and_is_not_missed_goes_on(valkey: RunningServer, hasty: None, away: bool) -> None:
+    async with workers(valkey.url, 1) as [own]:
+        async with own.writer("s", on_cancel=nothing) as writer:
+            writer.append(numbered(1, 5))
+            await until_total(own, "s", 5)
+            if away:
+                valkey.pause()
+            sleep(own)
+            writer.append(numbered(6, 5))
+            assert own.log("s").total == 5
+            writer.append([Finish()])
+        check_whole(await collect(own, "s"), 10)
+        if away:
+            valkey.resume()
 
 
 async def test_a_server_that_is_emptied_is_filled_again(
@@ -261,8 +330,10 @@ async def test_a_server_that_stays_away_ends_readers_elsewhere_and_is_caught_up_
         own.create("s")
         writing = asyncio.create_task(write(own, "s", [1] * 400, pause=0.01))
         await there(other, "s")
-        local, remote = (asyncio.create_task(collect(journal, "s")) for journal in (own, other))
-        await until_total(other, "s", 20)
+        seen: Numbered = []
+        local = asyncio.create_task(collect(own, "s"))
+        remote = asyncio.create_task(collect(other, "s", found=seen))
+        await until(lambda: len(seen) >= 20)
         valkey.pause()
         paused = time.monotonic()
         assert check_lost(await remote, [Failure, Finish]) >= 20
@@ -399,3 +470,16 @@ async def test_a_server_that_was_never_there_does_not_hold_up_a_stream(caplog: p
         assert [known.stream_id for known in await journal.listing("")] == []
     assert "is away" in caplog.text
     assert "hunter2" not in caplog.text
+
+
+async def test_how_far_it_is_behind_and_away_is_told_to_whoever_watches(valkey: RunningServer, hasty: None) -> None:
+    async with workers(valkey.url, 1) as (journal,), journal.writer("s", on_cancel=nothing) as writer:
+        writer.append(numbered(1, 2))
+        await until(lambda: journal.lag == 0.0)
+        assert not journal.away
+        valkey.stop()
+        writer.append(numbered(3, 2))
+        await until(lambda: journal.away and journal.lag > 0.5, LOST_SECONDS)
+        valkey.start()
+        await until(lambda: not journal.away and journal.lag == 0.0, LOST_SECONDS)
+        writer.append([Finish()])

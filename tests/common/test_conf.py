@@ -77,6 +77,7 @@ def test_every_field_can_be_set_in_both_ways(tmp_path: Path) -> None:
         "ORPHAN_SECONDS": "2",
         "MAX_BODY_BYTES": "2048",
         "MAX_STREAMS": "7",
+        "METRICS": "no",
         "METRICS_TOKEN": "t",
         "DRAIN_SECONDS": "1",
         "STALL_SECONDS": "5",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.asgi import get_asgi_application
-from django.test import Client
+from django.test import Client, override_settings
 
 from headrace.common.conf import load
 from tests.config.asgi_calls import call
@@ -91,6 +91,7 @@ def test_the_tables_are_walked_whole() -> None:
         "/",
         "/healthz",
         "/readyz",
+        "/metrics",
         "/static/headrace/home.js",
         "/api/docs",
         "/api/openapi.json",
@@ -233,10 +234,12 @@ class TestWhereEverybodyLogsIn:
             if not is_public(route):
                 check("GET", route, await call(application, "GET", route, SELF), 401, "unauthenticated")
 
-    def test_metrics_take_the_token_only(self) -> None:
-        for token, status in (("", 401), ("Bearer wrong", 401), ("Basic scrape", 401), ("Bearer scrape", 404)):
-            headers = SELF | ({"authorization": token} if token else {})
-            assert Client().get("/metrics", headers=headers).status_code == status
+    @pytest.mark.parametrize(("urlconf", "path"), [(OURS, "/metrics"), (INCLUDED, "/watch/figures")])
+    def test_metrics_take_the_token_only(self, urlconf: str, path: str) -> None:
+        with override_settings(ROOT_URLCONF=urlconf, **({"MIDDLEWARE": []} if urlconf == INCLUDED else {})):
+            for token, status in (("", 401), ("Bearer wrong", 401), ("Basic scrape", 401), ("Bearer scrape", 200)):
+                headers = SELF | ({"authorization": token} if token else {})
+                assert Client().get(path, headers=headers).status_code == status
 
     def test_metrics_are_shut_without_a_token(self, headrace_settings: Any) -> None:
         headrace_settings.HEADRACE = {"AUTH": "required"}

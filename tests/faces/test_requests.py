@@ -140,6 +140,7 @@ class TestMessages:
             ({"max_tokens": None}, "max_tokens"),
             ({"temperature": 1.5}, "temperature"),
             ({"system": 5}, "system"),
+            ({"messages": [{"role": "user", "content": []}]}, "messages"),
             ({"messages": [{"role": "robot", "content": "x"}]}, "messages[0].role"),
             (
                 {"messages": [{"role": "user", "content": [{"type": "tool_result"}]}]},

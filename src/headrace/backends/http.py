@@ -23,6 +23,7 @@ from headrace.backends.http_pool import Pool
 from headrace.backends.http_proxy import ignored_proxy_note
 from headrace.backends.http_request import Outgoing, outgoing
 from headrace.backends.http_target import Target
+from headrace.backends.metrics import count_egress_refusal
 from headrace.errors import UpstreamError
 
 if TYPE_CHECKING:
@@ -120,8 +121,16 @@ class HTTPClient:
         """
         if self._closed:
             raise _shutting_down()
-        target = self._egress.check_url(request.url)
-        message = outgoing(request, target, method, codings)
+        try:
+            target = self._egress.check_url(request.url)
+            return await self._send(outgoing(request, target, method, codings), deadline, idle, connect_timeout)
+        except UpstreamError as error:
+            if error.code == "egress_refused":
+                count_egress_refusal()
+            raise
+
+    async def _send(self, message: Outgoing, deadline: float, idle: float, connect_timeout: float) -> HTTPAnswer:
+        target = message.target
         rested = self._pool.take((target.scheme, target.host, target.port))
         if rested is not None:
             with contextlib.suppress(UnansweredError):

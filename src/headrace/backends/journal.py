@@ -196,6 +196,21 @@ class MemoryJournal:
         """Bytes of packed entries held now."""
         return self._account.held
 
+    @property
+    def max_bytes(self) -> int:
+        """Beyond this the oldest finished logs go."""
+        return self._max_bytes
+
+    @property
+    def lag(self) -> float:
+        """Seconds for which what others share has lacked something of ours; 0 where it has all, or nobody shares."""
+        return 0.0
+
+    @property
+    def away(self) -> bool:
+        """Whether the server that should share it does not answer."""
+        return False
+
     def __len__(self) -> int:
         return len(self._logs)
 

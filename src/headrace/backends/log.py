@@ -91,8 +91,9 @@ class Follower:
         self.ended = log.ended and cursor >= log.total
 
     def next(self) -> Batch | None:
-        """What has come since, or None."""
-        batch = self._log.after(self.cursor)
+        """What has come since, or None. Where the log ended short of the cursor, its ending."""
+        over = self._log.ended  # looked at first: it may end between the two
+        batch = self._log.after(self.cursor) or (self._log.ending(self.cursor) if over else None)
         if batch is not None:
             self.cursor = batch.last
             self.ended = batch.ended
@@ -111,6 +112,11 @@ class Account:
     def add(self, count: int) -> None:
         with self._lock:
             self.held += count
+
+
+def ending_of(entries: Sequence[Entry]) -> Sequence[Entry]:
+    """The `Finish` at their end, with the failure before it."""
+    return [entry for entry in entries[-2:] if isinstance(entry, Failure | Finish)]
 
 
 class Log:
@@ -195,6 +201,12 @@ class Log:
             if number == newest.first - 1:
                 return newest
             return self._joined(number)
+
+    def ending(self, number: int) -> Batch:
+        """How it ended, for a reader that waited after this number, which never came."""
+        with self._lock:
+            last = self._joined(self._total - 2) if self._recent else self._unpacked(max(self._total - 2, 0))
+        return Batch(number + 1, ending_of(last.entries))
 
     def check(self, number: int) -> int:
         """The cursor itself, if it can be served; raises `CursorError`. Beyond an unfinished log it waits."""

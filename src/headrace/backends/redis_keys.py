@@ -36,7 +36,12 @@ SECOND_LOOK_SECONDS = 1.8  # an expired lease counts only if it is still so: aft
 AWAY_SECONDS = 5.0  # after which readers of other workers' streams are told. With the look before it: below 10
 STALL_SECONDS = 4.0  # a mirror this far behind no longer renews its lease: nobody should wait for it
 BLOCK_SECONDS = 2.0  # of one waiting read
-LOOK_AGAIN_SECONDS = (0.05, 0.15)  # a stream's name may be known to a client before the mirror has it
+LOOK_AGAIN_SECONDS = (
+    0.05,
+    0.15,
+    0.3,
+    0.5,
+)  # a client may know a stream before the mirror has it; busy workers are slow
 RUNNING_SECONDS = 2 * 3600.0  # keys of a running stream live this long beyond the last refresh
 REFRESH_SECONDS = 900.0
 DEAD_SECONDS = 86_400.0  # longer than any process stays stopped and then goes on
@@ -123,10 +128,12 @@ return failed
 """)
 
 # Takes up a stream, or takes it up again after a break: the number of the last event there, -1 to a fenced worker,
-# -2 where the stream is another's or was given up as lost.
+# -2 where the stream is another's or was given up as lost. No stream without a lease: a worker may die before it has
+# renewed for the first time, and nobody else would ever end what it had begun.
 OPEN = Script("""
 local about, log, running, dead, project = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local worker, id, described, created, ttl, listed = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local leases, lease = KEYS[6], tonumber(ARGV[8])
 if redis.call('EXISTS', dead) == 1 then return -1 end
 local held = redis.call('HMGET', about, 'worker', 'state')
 if held[1] and (held[1] ~= worker or held[2] == 'l') then return -2 end
@@ -142,6 +149,8 @@ if top == 0 then redis.call('HSET', about, 'oldest', 1) end
 redis.call('PEXPIRE', about, ttl)
 redis.call('PEXPIRE', log, ttl)
 redis.call('SADD', running, id)
+local time = redis.call('TIME')
+redis.call('ZADD', leases, 'NX', time[1] * 1000 + math.floor(time[2] / 1000) + lease, worker)
 if listed ~= '' then
   redis.call('ZADD', project, created, id)
   redis.call('ZREMRANGEBYRANK', project, 0, -1 - tonumber(listed))

@@ -14,7 +14,7 @@ import msgspec
 
 from headrace.backends import redis_keys as rk
 from headrace.backends.endings import LOST, lost_ending
-from headrace.backends.log import Batch, CursorError, Follower, Log
+from headrace.backends.log import Batch, CursorError, Follower, Log, ending_of
 from headrace.backends.redis_facts import Facts
 from headrace.backends.redis_mirrored import unpack
 from headrace.backends.waiting import Waiter
@@ -108,6 +108,8 @@ class Replica:
             log.lose([Failure("upstream_limit", f"Events before {first} are no longer kept."), Finish("error")])
         elif number > log.total:
             log.append(entries[log.total + 1 - first :])
+        elif ending := ending_of(entries):
+            log.lose(ending)  # it ended short of where its readers wait
 
     def lose(self, message: str = LOST) -> None:
         """Tell this worker's readers that nothing more will come."""

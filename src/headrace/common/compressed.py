@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from typing import Protocol
 
+from headrace.common.monitoring.counting import count_sent
 from headrace.common.streams.figures import Delivery
 from headrace.stream.compression import compressor
 
@@ -28,22 +29,33 @@ class CompressedStream:
         self._stream = stream
         self._compressor = compressor(encoding)
         self._delivery = delivery
+        self._raw, self._sent = 0, 0
 
     def close(self) -> None:
+        if self._sent and self._delivery is not None:
+            count_sent(self.encoding, self._raw, self._sent)
+        self._raw, self._sent = 0, 0
         self._stream.close()
 
     def _fed(self, data: bytes) -> bytes:
         sent = self._compressor.feed(data)
+        self._raw += len(data)
+        self._sent += len(sent)
         if self._delivery is not None:
             saved = len(data) - len(sent)
             self._delivery.saved_bytes += saved
+        return sent
+
+    def _last(self) -> bytes:
+        sent = self._compressor.close()
+        self._sent += len(sent)
         return sent
 
     async def __aiter__(self) -> AsyncGenerator[bytes, None]:
         try:
             async for data in self._stream:
                 yield self._fed(data)
-            yield self._compressor.close()
+            yield self._last()
         finally:
             self.close()
 
@@ -55,6 +67,7 @@ class CompressedStream:
         try:
             for data in parts:
                 yield self._fed(data)
-            yield self._compressor.close()
+            yield self._last()
         finally:
             parts.close()
+            self.close()

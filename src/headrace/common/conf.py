@@ -109,8 +109,10 @@ class Settings:
     """Put what was asked and answered into the log."""
     log_format: Literal["text", "json"] = "text"
     """One line an entry: `key=value` pairs, or a JSON object."""
+    metrics: bool = True
+    """Count for `/metrics`, where prometheus-client is installed."""
     metrics_token: str = field(default="", repr=False)
-    """The bearer token of `/metrics`, needed where `auth` is `required`."""
+    """The bearer token of `/metrics`: needed where `auth` is `required`, and wanted wherever it is set."""
     wsgi_streams: int = 4
     """Threads of one WSGI process that streams may hold; beyond it a new one is answered 503. See docs/django.md."""
     resolve_project: Callable[..., Any] | str | None = None
@@ -282,6 +284,7 @@ _READERS: dict[str, Callable[[object], object]] = {
     "COMPRESSION": read_boolean,
     "LOG_TEXT": read_boolean,
     "LOG_FORMAT": read_choice("text", "json"),
+    "METRICS": read_boolean,
     "METRICS_TOKEN": read_text,
     "WSGI_STREAMS": read_whole(1, MAX_STREAMS),
     "RESOLVE_PROJECT": read_hook,

@@ -16,6 +16,7 @@ from functools import cache
 from types import FrameType
 from typing import Any
 
+from headrace.common.monitoring.tracing import send_spans
 from headrace.common.streams.live import record_all
 from headrace.common.streams.runtime import FAREWELL_SECONDS, close_clients, drain_streams, streams
 
@@ -64,6 +65,7 @@ async def serve_lifespan(receive: Receive, send: Send) -> None:
     await asyncio.to_thread(say_farewell)
     await close_clients()
     await journal.close()
+    await asyncio.to_thread(send_spans)
     await send({"type": "lifespan.shutdown.complete"})
 
 

@@ -21,6 +21,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.decorators import sync_and_async_middleware
 
 from headrace.common.access import (
+    METRICS_PATH,
     Asked,
     Refusal,
     is_allowed_origin,
@@ -138,7 +139,14 @@ def guarded_patterns(patterns: Iterable[URLPattern | URLResolver]) -> list[URLPa
 
 def asked_of(request: HttpRequest) -> Asked:
     """What the guard looks at in this request."""
-    return Asked.of(request.META, method=request.method or "", path=request.path_info, scheme=request.scheme or "http")
+    path = METRICS_PATH if _is_metrics(request) else request.path_info
+    return Asked.of(request.META, method=request.method or "", path=path, scheme=request.scheme or "http")
+
+
+def _is_metrics(request: HttpRequest) -> bool:
+    """Whether this is the view of the figures, under whatever address a site has given it."""
+    match = request.resolver_match
+    return match is not None and getattr(match.func, "headrace_metrics", False)
 
 
 def _marked(view: View) -> View:

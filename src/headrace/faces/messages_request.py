@@ -12,12 +12,12 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from headrace.common.request_types import MAX_MESSAGES, MAX_NAME, MAX_STOPS, MAX_TOKENS, MAX_TOOLS, Message, Options
+from headrace.common.request_types import MAX_MESSAGES, MAX_NAME, MAX_STOPS, MAX_TOKENS, MAX_TOOLS, Options
 from headrace.common.requests import StreamSettings
-from headrace.common.validation import checked, shown
+from headrace.common.validation import shown
 from headrace.errors import RequestError
 from headrace.faces.face import Question
-from headrace.faces.requests import content_of, member, read_body
+from headrace.faces.requests import content_of, member, read_body, talk_of
 
 SPEAKS = frozenset({"anthropic"})
 LOW_BUDGET, MEDIUM_BUDGET = 2048, 8192
@@ -64,10 +64,8 @@ def read_messages(data: bytes) -> Question:
         asis["tool_choice"] = body.tool_choice
     own = rest | {name: value for name, value in asis.items() if value is not None}
     instead = {"reasoning_effort": _effort(body), "response_format": _format(body.output_config or {})}
-    messages = [*_system(body.system), *_turns(body.messages)]
-    checked_messages = [checked(Message, each, at="messages") for each in messages]
-    settings, stream = StreamSettings(), bool(body.stream)
-    return Question(body.model.strip(), stream, settings, checked_messages, options, SPEAKS, own, instead)
+    talk = talk_of([*_system(body.system), *_turns(body.messages)])
+    return Question(body.model.strip(), bool(body.stream), StreamSettings(), talk, options, SPEAKS, own, instead)
 
 
 def _effort(body: MessagesBody) -> str | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
 
 from headrace.common.http import parse_json
+from headrace.common.request_types import Message
 from headrace.common.validation import checked, joined, shown
 from headrace.errors import RequestError
 
@@ -36,6 +37,14 @@ def member(of: Mapping[str, Any], name: str, kind: type | tuple[type, ...], righ
 def items(of: Mapping[str, Any], name: str, at: str) -> list[Any]:
     """The values of a list that may be left out."""
     return [] if of.get(name) is None else list(member(of, name, list, "a list", at))
+
+
+def talk_of(messages: Iterable[Mapping[str, Any]]) -> list[Message]:
+    """The messages of ours that theirs have become. RequestError where nothing is left to answer."""
+    talk = [checked(Message, each, at="messages") for each in messages]
+    if all(message.role == "system" for message in talk):
+        raise RequestError("messages say nothing: one of them must have content to answer", field="messages")
+    return talk
 
 
 def content_of(parts: list[dict[str, Any]]) -> Any:

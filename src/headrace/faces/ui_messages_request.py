@@ -11,12 +11,12 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta
 
-from headrace.common.request_types import MAX_MESSAGES, MAX_NAME, Message, Options
+from headrace.common.request_types import MAX_MESSAGES, MAX_NAME, Options
 from headrace.common.requests import settings_of
-from headrace.common.validation import checked, shown
+from headrace.common.validation import shown
 from headrace.errors import RequestError
 from headrace.faces.face import Question
-from headrace.faces.requests import content_of, member, read_body
+from headrace.faces.requests import content_of, member, read_body, talk_of
 
 _OPENING = ("tool-", "dynamic-tool")
 
@@ -39,11 +39,8 @@ def read_chat(data: bytes) -> Question:
     heat = None if body.temperature is UNSET else body.temperature
     first = [{"role": "system", "content": body.system}] if body.system else []
     said = [each for n, message in enumerate(body.messages) for each in _said(message, f"messages[{n}]")]
-    messages = [checked(Message, each, at="messages") for each in [*first, *said]]
-    if not said:
-        raise RequestError("messages say nothing: one of them must have a part with text", field="messages")
     options = msgspec.structs.replace(body, max_tokens=limit, temperature=heat)
-    return Question(body.model.strip(), body.stream is not False, settings_of(body), messages, options)
+    return Question(body.model.strip(), body.stream is not False, settings_of(body), talk_of([*first, *said]), options)
 
 
 def _said(message: Mapping[str, Any], at: str) -> Iterator[dict[str, Any]]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from functools import wraps
-from importlib.metadata import version as installed
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from headrace import __version__
 from headrace.backends.journal import JournalAwayError, UnknownStreamError
 from headrace.backends.log import Batch
 from headrace.common.conf import get_settings
@@ -29,7 +29,7 @@ from headrace.faces.face import Face, Told
 from headrace.faces.ollama import stamp
 from headrace.faces.table import MESSAGES, OLLAMA, UI_MESSAGES
 from headrace.gateway.asking import gathered, read_project, start, streamed
-from headrace.gateway.errors import failure_headers, reshaped, status_of
+from headrace.gateway.errors import failure_headers, reshaped, status_of, told_of
 from headrace.gateway.names import listed_models
 from headrace.llm.idempotency import Started
 from headrace.llm.stream_views import journal_away
@@ -113,7 +113,8 @@ async def _whole(request: HttpRequest, started: Started, face: Face, told: Told)
 
 def _failed(face: Face, why: Failure, told: Told) -> HttpResponse:
     status = face.statuses.get(why.code, status_of(why))
-    body = face.error(why.message, status, why.code, "")
+    message, field = told_of(why)
+    body = face.error(message, status, why.code, field)
     return json_response(body, status, failure_headers(why, told.stream_id))
 
 
@@ -132,13 +133,13 @@ async def ollama_tags(request: HttpRequest) -> HttpResponseBase:
     return json_response({"models": await in_database(lambda: list(_tagged(listed_models(project))))})
 
 
-@allows(GET="read")
+@allows(GET="known")
 @guarded
 async def ollama_version(request: HttpRequest) -> HttpResponseBase:
     """Clients ask it to see whether somebody is there."""
     if request.method not in ("GET", "HEAD"):
         return wrong_method(request, "GET")
-    return json_response({"version": installed("headrace")})
+    return json_response({"version": __version__})
 
 
 def _tagged(models: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:

@@ -17,6 +17,7 @@ from headrace.common.chats import Chat
 from headrace.common.database import in_database
 from headrace.common.hooks import Hooks, site_hooks
 from headrace.common.identity import project_asked
+from headrace.common.monitoring.tracing import carried_by
 from headrace.common.requests import StreamSettings
 from headrace.common.services.llm_streaming import create_streaming_response
 from headrace.common.streams.chat import EventStream, SSEStream
@@ -50,7 +51,7 @@ async def start(request: HttpRequest, asked: Asked) -> Started:
     project = await _project(request, hooks)
     named = await in_database(lambda: model_named(project, asked.model))
     caller = await user_of(request)
-    chat = Chat(named.model, asked.question(named.dialect), asked.settings)
+    chat = Chat(named.model, asked.question(named.dialect), asked.settings, carried=carried_by(request.META))
     await check_allowed(request, project, chat, hooks)
     name = str(caller.pk) if caller is not None else ""
     return await start_once(chat, project, caller=name, key=key, hooks=hooks)

@@ -7,12 +7,14 @@ from functools import lru_cache
 from typing import Any
 
 from headrace.backends.egress import EgressPolicy
+from headrace.backends.metrics import count_egress_refusal
 from headrace.common.chats import Chat
 from headrace.common.conf import get_settings
 from headrace.common.database import in_database
 from headrace.common.endings import ending_of
 from headrace.common.gates import pass_gates
 from headrace.common.hooks import Hooks, abefore, site_hooks
+from headrace.common.monitoring.tracing import parent_of
 from headrace.common.owners import project_key
 from headrace.common.requests import InlineModel, LocalModel, StoredModel
 from headrace.common.shared_limits import take_place
@@ -60,6 +62,7 @@ async def prepared_chat(
         include_digest=chat.settings.include_digest,
         include_wire=chat.settings.include_wire,
         question=question_text(chat.request.messages) if settings.log_text else None,
+        parent=parent_of(chat.carried),
         conclude=ending_of(chat, hooks),
         leave_place=await take_place(registry.journal, chat.project, caller),
     )
@@ -112,4 +115,6 @@ def _check_address(source: HTTPSource) -> None:
     try:
         _policy(settings.egress_allow, settings.local).check_url(source.base_url)
     except UpstreamError as error:
+        if error.code == "egress_refused":
+            count_egress_refusal()
         raise RequestError(error.message, field="model.endpoint", code=error.code) from None

@@ -21,6 +21,7 @@ from headrace.common.guard import guarded
 from headrace.common.hooks import GivenHook, Hooks, site_hooks
 from headrace.common.http import json_response, wrong_method
 from headrace.common.identity import allows
+from headrace.common.monitoring.watching import count_resume
 from headrace.common.owners import project_key
 from headrace.common.services.llm_streaming import create_streaming_response
 from headrace.common.streams.chat import SSEStream
@@ -124,6 +125,8 @@ def _resumed(request: HttpRequest, known: Known, after: int) -> HttpResponseBase
         status = 410 if error.code == "cursor_expired" else 400
         raise RequestError(str(error), field="after", code=error.code, status=status) from None
     registry = streams()
+    if after:
+        count_resume()
     stream = SSEStream(
         registry.journal,
         known.stream_id,

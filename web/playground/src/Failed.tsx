@@ -6,12 +6,12 @@ import { LOCAL, type ModelConfig } from "./api";
 import { Icon } from "./Icon";
 import { Part } from "./Part";
 import { said, settingLine, type Action } from "./problems";
-import { Settings } from "./Settings";
 import type { Problem, Turn } from "./state";
 import { store, useStore } from "./store";
 import { seconds, useLanguage, useWords } from "./words";
 
 const EditModel = lazy(() => import("./EditModel"));
+const Settings = lazy(() => import("./Settings"));
 const WAIT = 10; // seconds before it is worth trying again, where nobody said how many
 
 interface Failing {
@@ -147,7 +147,7 @@ function Choosing({ turn }: { turn: Turn }): React.JSX.Element {
   return (
     <>
       <Do name={words.changeSettings} icon="settings" onClick={() => setOpen(true)} />
-      <Settings open={open} onClose={() => setOpen(false)} paneId={unlinked} />
+      {open && <Part><Settings open onClose={() => setOpen(false)} paneId={unlinked} /></Part>}
     </>
   );
 }

@@ -56,7 +56,7 @@ function PartFailed(): React.JSX.Element {
 function PageFailed(): React.JSX.Element {
   const words = useWords();
   const anew = (): void => {
-    store.clear();
+    store.begin();
     location.reload();
   };
   return (

@@ -45,7 +45,7 @@ export interface FoundModel {
 
 export const LOCAL = "local";
 
-async function ask<T>(path: string, init: RequestInit = {}): Promise<T> {
+export async function ask<T>(path: string, init: RequestInit = {}): Promise<T> {
   const response = await fetch(`/api${path}`, { ...init, headers: { "Content-Type": "application/json" } });
   const body = (await response.json().catch(() => ({}))) as Record<string, unknown>;
   if (response.ok) return body as T;
@@ -59,6 +59,11 @@ async function ask<T>(path: string, init: RequestInit = {}): Promise<T> {
 export async function chosenProject(): Promise<string> {
   const { projects } = await ask<{ projects: { id: string }[] }>("/projects/");
   return projects.find(({ id }) => id === "default")?.id ?? projects[0]?.id ?? "default";
+}
+
+/** The name of who has signed in; empty where nobody has to. */
+export async function whoami(): Promise<string> {
+  return (await ask<{ name?: string }>("/me/").catch(() => ({ name: "" }))).name ?? "";
 }
 
 export async function listModels(project: string): Promise<ModelConfig[]> {

@@ -7,13 +7,14 @@ import * as asking from "./words/asking";
 import * as general from "./words/general";
 import * as models from "./words/models";
 import * as problems from "./words/problems";
+import * as records from "./words/records";
 import * as wire from "./words/wire";
 
-const ENGLISH = { ...answers.ENGLISH, ...asking.ENGLISH, ...general.ENGLISH, ...models.ENGLISH, ...problems.ENGLISH, ...wire.ENGLISH };
+const ENGLISH = { ...answers.ENGLISH, ...asking.ENGLISH, ...general.ENGLISH, ...models.ENGLISH, ...problems.ENGLISH, ...records.ENGLISH, ...wire.ENGLISH };
 
 export type Words = typeof ENGLISH;
 
-const CHINESE: Words = { ...answers.CHINESE, ...asking.CHINESE, ...general.CHINESE, ...models.CHINESE, ...problems.CHINESE, ...wire.CHINESE };
+const CHINESE: Words = { ...answers.CHINESE, ...asking.CHINESE, ...general.CHINESE, ...models.CHINESE, ...problems.CHINESE, ...records.CHINESE, ...wire.CHINESE };
 
 export type Language = "en" | "zh";
 
@@ -51,6 +52,11 @@ export function useWords(): Words {
 }
 
 document.documentElement.lang = language;
+
+/** A text of the page's with its `{names}` replaced. */
+export function filling(text: string, values: Readonly<Record<string, string | number>>): string {
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+}
 
 export function seconds(milliseconds: number): string {
   if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;

@@ -60,6 +60,8 @@ class StreamOptions:
     include_wire: bool = False
     question: str | None = field(default=None, repr=False)
     """What was asked, only where the operator wants text in the log."""
+    parent: Any = field(default=None, repr=False)
+    """The context of OpenTelemetry that the stream's span belongs to; None where nobody wants spans."""
     conclude: Conclude | None = field(default=None, repr=False)
     """What is done with the stream when it has ended. It must not wait, and calls what it is given when it is done."""
     leave_place: Callable[[], None] | None = field(default=None, repr=False)

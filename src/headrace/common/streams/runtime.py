@@ -17,6 +17,8 @@ from headrace.backends.journal import MemoryJournal
 from headrace.backends.loops import background_loop
 from headrace.common.conf import Settings, get_settings
 from headrace.common.limits import OpenStreams
+from headrace.common.monitoring.counting import counting, keep_sampling
+from headrace.common.monitoring.watching import watch_streams
 from headrace.common.streams.adjustments import AdjustmentMemory
 from headrace.common.streams.bounded import bounded
 from headrace.common.streams.live import LiveStream, StreamOptions, record_all
@@ -49,10 +51,15 @@ class Streams:
         self.open = OpenStreams()
         self._live: dict[str, LiveStream] = {}
         self._lock = threading.Lock()
+        if (active := counting()) is not None:
+            keep_sampling(active, self)
+            watch_streams()
 
     def create(self, source: Source, options: StreamOptions, *, stream_id: str = "") -> LiveStream:
         """A stream that is ready to start, under this id or a new one."""
         stream_id = stream_id or new_stream_id()
+        if options.parent is not None:
+            watch_streams()
         self.open.take(options.project, options.caller)
         source = bounded(source, get_settings().max_answer)
         stream = LiveStream(stream_id, source, options, self.journal, lambda: self._ended(stream_id))

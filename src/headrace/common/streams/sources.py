@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from headrace.backends.http import HTTPAnswer, HTTPClient
@@ -49,6 +49,8 @@ class Trace:
     answered: Answered | None = None
     wire: Capture | None = None
     on_moment: Callable[[TraceKind, str], None] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """What a provider is sent besides, so that its spans belong to ours."""
 
     def note(self, kind: TraceKind, detail: str = "") -> None:
         """Keep that this happened now. Only on the loop that produces the stream."""
@@ -179,6 +181,8 @@ class _Attempts:
         request = row.adapter.build(self._request, self._endpoint, row)
         if row.adapter.sign is not None:
             request = row.adapter.sign(request, self._endpoint, time.time())
+        if self._trace.headers:
+            request = replace(request, headers={**request.headers, **self._trace.headers})
         if self._trace.wire is not None:
             self._trace.wire.asked(request, self._secrets())
         return await source.client().send(request, deadline=self._deadline, idle=source.timeout)

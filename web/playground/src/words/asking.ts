@@ -1,6 +1,21 @@
 /** The composer, its settings, presets. */
 
 export const ENGLISH = {
+  copyLink: "Copy a link",
+  filledByLink: "A link has filled this page. Look at it before you send.",
+  managePresets: "Save and manage presets",
+  notHere: "Not on this server: {names}.",
+  presetsFull: "The browser has no room left for it. Delete a preset first.",
+  replacePreset: "Replace with what the page shows",
+  replacesPreset: "replaces the one of this name",
+  settingsChanged: "not all are the model's default",
+  allDefaults: "All to the model's default",
+  enterSends: "Enter sends, Shift+Enter breaks the line",
+  stopAt: "Stop at",
+  stopAtHint: "one text a line; \\n is a line end",
+  topK: "Top K",
+  within: "A number from {least} to {most}",
+  withinWhole: "A whole number from {least} to {most}",
   ask: "Ask every model at once",
   attach: "Attach pictures or text files",
   dropHere: "Drop files here",
@@ -32,6 +47,21 @@ export const ENGLISH = {
 };
 
 export const CHINESE: typeof ENGLISH = {
+  copyLink: "复制链接",
+  filledByLink: "一个链接填写了本页。发送之前请先看一看。",
+  managePresets: "保存和管理预设",
+  notHere: "本服务器上没有：{names}。",
+  presetsFull: "浏览器已没有空间。请先删除一个预设。",
+  replacePreset: "用本页现在的内容替换",
+  replacesPreset: "将替换同名的预设",
+  settingsChanged: "有些不是模型的默认值",
+  allDefaults: "全部用模型的默认值",
+  enterSends: "Enter 发送，Shift+Enter 换行",
+  stopAt: "停止于",
+  stopAtHint: "每行一段文字；\\n 表示换行",
+  topK: "Top K",
+  within: "请输入 {least} 到 {most} 之间的数",
+  withinWhole: "请输入 {least} 到 {most} 之间的整数",
   ask: "同时问所有模型",
   attach: "添加图片或文本文件",
   dropHere: "把文件放到这里",

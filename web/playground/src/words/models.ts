@@ -1,6 +1,11 @@
 /** Choosing and adding models. */
 
 export const ENGLISH = {
+  chosen: "chosen",
+  modelGone: "a model that is no longer here",
+  noSuchModel: "No model called “{name}” here.",
+  searchModels: "Search models",
+  searchModelsOf: "Search {count} models",
   add: "Add a model",
   addPane: "Compare with another",
   address: "Address",
@@ -34,6 +39,11 @@ export const ENGLISH = {
 };
 
 export const CHINESE: typeof ENGLISH = {
+  chosen: "已选",
+  modelGone: "已不存在的模型",
+  noSuchModel: "这里没有名为“{name}”的模型。",
+  searchModels: "搜索模型",
+  searchModelsOf: "在 {count} 个模型中搜索",
   add: "添加模型",
   addPane: "再加一个对比",
   address: "地址",
