@@ -70,8 +70,10 @@ if apps.is_installed("headrace.people"):
     api.add_router("", people_router)
 if apps.is_installed("headrace.stats"):
     from headrace.stats.api import router as stats_router
+    from headrace.stats.budget_api import router as budgets_router
 
     api.add_router("", stats_router)
+    api.add_router("", budgets_router)
 
 
 async def docs(request: HttpRequest) -> HttpResponse:

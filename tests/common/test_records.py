@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from headrace.common.compressed import CompressedStream
+from headrace.common.monitoring.watching import watch_streams
 from headrace.common.services.llm_service import LLMService
 from headrace.common.streams import records
 from headrace.common.streams.chat import EventStream, SSEStream
@@ -200,7 +201,8 @@ async def test_an_observer_that_fails_harms_nobody(seen: Seen, caplog: pytest.Lo
 
 
 async def test_where_nobody_observes_nothing_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(records, "_observers", ())  # Prometheus' may have come with another test
+    watch_streams()  # Prometheus' own comes with the first stream, and must outlive this test
+    monkeypatch.setattr(records, "_observers", ())
 
     async def failing(_: Any) -> AsyncIterator[list[Any]]:
         yield [TextDelta("a")]

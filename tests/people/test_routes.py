@@ -9,7 +9,7 @@ import pytest
 from django.core.asgi import get_asgi_application
 from django.test import Client
 
-from headrace.common.identity import need_of
+from headrace.common.identity import PERMISSIONS, need_of
 from tests.config.asgi_calls import call
 from tests.config.routes import METHODS, routes, views
 from tests.people.conftest import SELF, People
@@ -61,6 +61,8 @@ POLICY: dict[str, dict[str, str]] = {
     P + "stats/percentiles/": {"GET": "read"},
     P + "stats/streams/": {"GET": "read"},
     P + "stats/streams/none/": {"GET": "read"},
+    P + "budgets/": {"GET": "read"},
+    P + "budgets/tokens/month/": {"PUT": "manage", "DELETE": "manage"},
     "/v1/chat/completions": {"POST": "chat"},
     "/v1/models": {"GET": "read"},
     "/v1/models/home.js": {"GET": "read"},
@@ -192,13 +194,14 @@ def test_where_nobody_signs_in_there_are_no_people(database: None, headrace_sett
         "/sign/in",
         "/sign/link",
         "/sign/oidc",
-        "/api/me/",
         P + "members/",
         P + "tokens/",
         P + "audit/",
     ):
         assert client.get(path).status_code == 404, path
     assert client.get("/").status_code == 200
+    me = client.get("/api/me/").json()
+    assert me == {"name": "", "operator": True, "projects": {"default": list(PERMISSIONS)}}
 
 
 def test_a_route_that_says_nothing_is_answered_to_nobody(people: People) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from headrace.stats.budgets import gate
 from headrace.stats.folding import MINUTE_MS
 from headrace.stats.models import Stream
 from headrace.stats.recording import Recorder, recorder
@@ -21,6 +22,7 @@ CALLERS = ("", "1", "2", "token:abc", "token:def")
 @pytest.fixture
 def recording(database: None, _no_statistics: None) -> Iterator[Recorder]:
     """Whatever is streamed is kept while the test runs."""
+    gate.forget()
     recorder.start()
     yield recorder
     recorder.stop()

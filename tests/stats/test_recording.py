@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,15 @@ from headrace.common.streams.runtime import streams
 from headrace.stats.models import RollUp, Stream
 from headrace.stats.recording import Recorder
 from headrace.testing import FakeModel
-from headrace.testing.steps import Repeat, Send, chat_answer, chunk, sse, stream_head
+from headrace.testing.steps import Hold, Repeat, Send, chat_answer, chunk, sse, stream_head
 from headrace.testing.upstream import ScriptedUpstream
+from tests.backends.redis_servers import RunningServer, valkey_binary
 from tests.live import ROOT, STREAM, LiveServer, model_at
 
 QUESTION = [{"role": "user", "content": "Hi"}]
 PATIENCE = 10.0
+STREAMS = "/api/projects/default/playground/streams/"
+DELTA = {"choices": [{"index": 0, "delta": {"content": "x"}}]}
 
 
 def wait(condition: Callable[[], Any], within: float = PATIENCE) -> Any:
@@ -127,7 +130,7 @@ def migrated(data_dir: Path) -> None:
 
 def test_started_is_what_ended_and_what_was_open_at_a_kill(tmp_path: Path) -> None:
     migrated(tmp_path)
-    endless = [Send(stream_head()), Repeat(chunk(sse({"choices": [{"index": 0, "delta": {"content": "x"}}]})), 0.05)]
+    endless = [Send(stream_head()), Repeat(chunk(sse(DELTA)), 0.05)]
     good = [Send(chat_answer("a", "b"))]
     with ScriptedUpstream(*[good] * 20, endless) as upstream, LiveServer.uvicorn(tmp_path) as server:
         ids = {finished(server, upstream.url) for _ in range(20)}
@@ -144,6 +147,34 @@ def test_started_is_what_ended_and_what_was_open_at_a_kill(tmp_path: Path) -> No
     rows = rows_in(tmp_path)
     assert {stream_id for stream_id, outcome in rows if outcome == "stop"} == ids
     assert [stream_id for stream_id, outcome in rows if outcome == "cancelled"] == [identifier]
+
+
+@pytest.fixture
+def shared() -> Iterator[RunningServer]:
+    server = RunningServer(valkey_binary())
+    yield server
+    server.close()
+
+
+def test_what_a_killed_worker_had_open_is_counted_by_another(tmp_path: Path, shared: RunningServer) -> None:
+    """Started = the sum of all outcomes, once nothing is open any more."""
+    migrated(tmp_path)
+    good, held = [Send(chat_answer("a"))], [Send(stream_head() + chunk(sse(DELTA))), Hold()]
+    environment = {"REDIS_URL": shared.url, "HEADRACE_KEEPALIVE_SECONDS": "0.2"}
+    one, other = (LiveServer.uvicorn(tmp_path, **environment) for _ in range(2))
+    with ScriptedUpstream(*[good] * 6, held) as upstream, one, other:
+        ids = {finished(server, upstream.url) for server in (one, other) for _ in range(3)}
+        opened = [one.stream(model_at(f"{upstream.url}/v1")) for _ in range(3)]
+        lost = {str(each.headers["X-Stream-Id"]) for each in opened}
+        assert upstream.wait_requests(9)
+        wait(lambda: len(rows_in(tmp_path)) == 6)
+        for stream_id in lost:  # the other worker knows it
+            wait(lambda stream_id=stream_id: other.get(f"{STREAMS}{stream_id}/?after=0").status == 200)
+        one.process.kill()
+        one.process.wait()
+        rows = wait(lambda: rows if len(rows := rows_in(tmp_path)) == 9 else None, 30)
+    assert {stream_id for stream_id, outcome in rows if outcome == "stop"} == ids
+    assert {stream_id for stream_id, outcome in rows if outcome == "producer_lost"} == lost
 
 
 def test_a_server_that_is_told_to_end_keeps_all(tmp_path: Path) -> None:

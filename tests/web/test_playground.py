@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page, Request, expect
 
-from headrace.testing import Close, Hold, ScriptedUpstream, Send, chat_answer, chunk, response, sse, stream_head
+from headrace.testing import Close, Hold, ScriptedUpstream, Send, Sleep, chat_answer, chunk, response, sse, stream_head
 from tests.client.cutting import Cut, CuttingProxy, after_bytes
 from tests.client.history import long_answer
 from tests.corpus import CASES, needs_corpus, rows
@@ -249,29 +250,55 @@ DANGERS = r"""(() => {
 })()"""
 
 
+END = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+WATCHED = f"""() => {{
+  window.seen = [];
+  window.changes = 0;
+  const look = () => {{ window.changes += 1; window.seen.push(...{DANGERS}); }};
+  const everything = {{ subtree: true, childList: true, attributes: true, characterData: true }};
+  new MutationObserver(look).observe(document.querySelector("main"), everything);
+}}"""
+"""Looked at after each change: what is there for one frame only has been there."""
+PANES = 4
+A_LETTER = 0.02  # seconds: a frame each, and slow enough not to be grouped by the server
+
+
+def letters(text: str) -> list[Any]:
+    """An answer of one letter after another."""
+    steps: list[Any] = [Send(stream_head())]
+    for letter in text:
+        steps += [Send(chunk(sse({"choices": [{"index": 0, "delta": {"content": letter}}]}))), Sleep(A_LETTER)]
+    return [*steps, Send(chunk(sse(END, "[DONE]")) + b"0\r\n\r\n")]
+
+
 @needs_corpus
-@pytest.mark.parametrize("size", [None, 1], ids=["whole", "one character at a time"])
+@pytest.mark.parametrize("one_by_one", [False, True], ids=["whole", "one character at a time"])
 async def test_a_models_text_runs_nothing_and_loads_nothing(
-    server: LiveServer, browser: Browser, size: int | None
+    server: LiveServer, browser: Browser, one_by_one: bool
 ) -> None:
-    found = rows(CASES / "render_attacks.jsonl")
-    texts = [case["markdown"] for case in found]
-    scripts = [[Send(chat_answer(*([text] if size is None else list(text))))] for text in texts]
-    with ScriptedUpstream(*scripts) as upstream:
-        page = await playground(browser, server.url, [stored(server, upstream, "attacker")])
+    texts = [case["markdown"] for case in rows(CASES / "render_attacks.jsonl")]
+    scripts = [letters(text) if one_by_one else [Send(chat_answer(text))] for text in texts]
+    with ExitStack() as running:
+        upstreams = [running.enter_context(ScriptedUpstream(*scripts[at::PANES])) for at in range(PANES)]
+        models = [stored(server, upstream, f"attacker {at}") for at, upstream in enumerate(upstreams)]
+        page = await playground(browser, server.url, models)
         left: list[str] = []
 
         def watch(request: Request) -> None:
-            if not request.url.startswith(server.url):
+            if not re.match(re.escape(server.url) + r"/(api/|static/headrace/app/assets/)", request.url):
                 left.append(request.url)
 
         page.on("request", watch)
-        for number, case in enumerate(found, 1):
+        await page.evaluate(WATCHED)
+        rounds = -(-len(texts) // PANES)
+        for number in range(1, rounds + 1):
             await ask(page, f"attack {number}")
-            await ended(page)
-            await page.wait_for_selector(f"article:nth-of-type({number}) dl")
-            assert await dangers(page) == [], case["id"]
+            await expect(page.locator("article dl")).to_have_count(number * PANES, timeout=30_000)
+            assert await page.evaluate("window.seen") == [], texts[(number - 1) * PANES : number * PANES]
         assert left == []
+        assert sum(len(upstream.requests) for upstream in upstreams) >= len(texts)
+        if one_by_one:
+            assert await page.evaluate("window.changes") > sum(map(len, texts)) / PANES / 2  # again and again
         await page.context.close()
 
 
@@ -345,7 +372,6 @@ CITED = {
         }
     ]
 }
-END = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
 
 
 @pytest.mark.parametrize("upstream", [[Send(response(sse(CITED, END, "[DONE]")))]], indirect=True)

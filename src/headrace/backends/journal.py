@@ -94,6 +94,8 @@ class MemoryJournal:
         self._claims = Claims(clock)
         self.on_reader: Callable[[str, bool], None] = _nobody
         """Called with a stream's id when another worker's readers of it begin (True) or end (False)."""
+        self.on_lost: Callable[[str, Mapping[str, Any]], None] = _nobody_lost
+        """Called with a stream's id and what it is about when this process has ended it for a lost worker."""
 
     @property
     def replay_seconds(self) -> float:
@@ -238,3 +240,7 @@ class MemoryJournal:
 
 def _nobody(_stream_id: str, _there: bool) -> None:
     """Nobody reads elsewhere, or nobody asks."""
+
+
+def _nobody_lost(_stream_id: str, _about: Mapping[str, Any]) -> None:
+    """Nobody asks what was lost."""

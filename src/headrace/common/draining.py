@@ -24,6 +24,8 @@ SIGTERM_SECONDS = 20.0
 """For streams to end by themselves: gunicorn kills what still runs 30 s after it was told to end."""
 LOOK_AGAIN = 0.05
 
+greetings: list[Callable[[], None]] = []
+"""What is done once a server under ASGI is about to serve. None may wait."""
 farewells: list[Callable[[], None]] = []
 """What is done once all streams have ended, and before the process does. Each may wait a few seconds."""
 
@@ -55,6 +57,8 @@ async def serve_lifespan(receive: Receive, send: Send) -> None:
     await receive()
     journal = streams().journal
     await journal.start()
+    for greeting in greetings:
+        greeting()
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await drain_streams(0)

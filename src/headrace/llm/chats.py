@@ -12,6 +12,7 @@ from headrace.common.chats import Chat
 from headrace.common.conf import get_settings
 from headrace.common.database import in_database
 from headrace.common.endings import ending_of
+from headrace.common.gates import pass_gates
 from headrace.common.hooks import Hooks, abefore, site_hooks
 from headrace.common.monitoring.tracing import parent_of
 from headrace.common.owners import project_key
@@ -46,6 +47,7 @@ async def prepared_chat(
     if len(registry) >= settings.max_streams:
         message = f"this server runs {settings.max_streams} streams (HEADRACE_MAX_STREAMS); try again in a moment"
         raise RequestError(message, code="too_many_streams", status=503)
+    await pass_gates(project_key(project))
     hooks = site_hooks() if hooks is None else hooks
     chat = await abefore(replace(chat, project=project_key(project), caller=caller), hooks)
     source = _source(await _found(project, chat.model), chat, registry.memory)

@@ -68,7 +68,7 @@ class Asked:
 
 def asked(project: str, given: Mapping[str, Any]) -> Asked:
     """The query that these parameters put. RequestError names the one that is wrong."""
-    zone = _zone(given.get("zone") or "UTC")
+    zone = zone_named(given.get("zone") or "UTC")
     end = _minute(given.get("to"), zone, up=True)
     end = int(time.time()) // 60 + 1 if end is None else end
     start = _minute(given.get("from_"), zone)
@@ -84,7 +84,8 @@ def rows_since() -> int:
     return int(time.time() - get_settings().stats_days * 86_400) // 60 + 1
 
 
-def _zone(name: str) -> ZoneInfo:
+def zone_named(name: str) -> ZoneInfo:
+    """RequestError for what is no zone."""
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, LookupError):

@@ -11,6 +11,8 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
+from headrace.common.fields import SealedField
+
 
 class Counted(models.Model):
     """What is added up, of one stream or of many."""
@@ -125,3 +127,53 @@ class Folding(models.Model):
 
     def __str__(self) -> str:
         return str(self.number)
+
+
+class Budget(models.Model):
+    """What one project may spend in a day or a month of a zone: tokens, or US dollars."""
+
+    project = models.CharField(max_length=200)
+    measure = models.CharField(max_length=8)
+    period = models.CharField(max_length=8)
+    limit = models.FloatField()
+    zone = models.CharField(max_length=64, default="UTC")
+    webhook_url = models.CharField(max_length=2000, blank=True, default="")
+    webhook_secret = SealedField(blank=True, default="")
+    created = models.DateTimeField(auto_now_add=True)
+    updated = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ("period", "measure")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["project", "measure", "period"], name="hr_stats_budget_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.project}: {self.limit:g} {self.measure} a {self.period}"
+
+
+class Notice(models.Model):
+    """That a budget came near its limit, or reached it: once in each period, kept until it has been delivered."""
+
+    notice_id = models.CharField(max_length=32, unique=True)
+    budget = models.ForeignKey(Budget, on_delete=models.CASCADE, related_name="notices")
+    kind = models.CharField(max_length=32)
+    start = models.IntegerField()
+    """Minutes since 1970: when the period began."""
+    body = models.TextField()
+    due = models.FloatField()
+    """Seconds since 1970: when it is sent next."""
+    attempts = models.IntegerField(default=0)
+    settled = models.BooleanField(default=False)
+    """It has been delivered, or is given up."""
+    problem = models.CharField(max_length=200, blank=True, default="")
+    made = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["budget", "kind", "start"], name="hr_stats_notice_once")
+        ]
+        indexes: ClassVar = [models.Index(fields=["due"], condition=Q(settled=False), name="hr_stats_notice_due")]
+
+    def __str__(self) -> str:
+        return self.notice_id

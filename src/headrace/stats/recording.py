@@ -17,10 +17,11 @@ from django.db import connections
 from headrace.common.conf import get_settings
 from headrace.common.draining import end_with_the_process, farewells
 from headrace.common.streams.live import record_all
-from headrace.common.streams.records import Happening, StreamRecord, observe
-from headrace.stats import folding
+from headrace.common.streams.records import Happening, StreamRecord, observe, observe_lost
+from headrace.stats import budgets, folding
 from headrace.stats.models import Stream
 from headrace.stats.rows import row_of
+from headrace.stats.webhooks import courier
 
 GATHER_SECONDS = 0.3
 """Between a stream's end and its row: with what the readers of its last batch are given, less than a second."""
@@ -45,18 +46,18 @@ class Recorder:
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._stop: Callable[[], None] | None = None
+        self._stop_lost: Callable[[], None] = _nothing
         self._hurry = False
         self._away = False
         """Whether the database took nothing when last asked."""
         self.lost = 0
         """Records that found no place."""
-        self.on_record: list[Callable[[StreamRecord], None]] = []
-        """Who else wants each record, on the stream's own loop."""
 
     def start(self) -> None:
         """Keep streams from now on."""
         if self._stop is None:
             self._stop = observe(self._on_happening)
+            self._stop_lost = observe_lost(self._on_record)
             end_with_the_process()
             farewells.append(self.finish)
 
@@ -65,6 +66,7 @@ class Recorder:
         if self._stop is not None:
             self.finish()
             self._stop()
+            self._stop_lost()
             self._stop = None
             farewells.remove(self.finish)
             self._waiting.clear()
@@ -81,10 +83,12 @@ class Recorder:
             self._hurry = False
 
     def _on_happening(self, happening: Happening) -> None:
-        if happening.record is not None and get_settings().stats_days:
-            for wanted in self.on_record:
-                wanted(happening.record)
-            self.keep(happening.record)
+        if happening.record is not None:
+            self._on_record(happening.record)
+
+    def _on_record(self, record: StreamRecord) -> None:
+        if get_settings().stats_days:
+            self.keep(record)
 
     def keep(self, record: StreamRecord) -> None:
         """Have this record written soon. Returns at once."""
@@ -147,6 +151,7 @@ class Recorder:
                 return False
             for _ in batch:
                 self._waiting.popleft()
+            self._notice({each.project for each in batch})
         if self._away:
             self._away = False
             logger.warning("statistics are written again")
@@ -156,6 +161,14 @@ class Recorder:
         connections.close_all()  # seldom enough: what is held open is in the way of whoever ends the database
         return True
 
+    def _notice(self, projects: set[str]) -> None:
+        """What these projects have spent may be worth telling."""
+        try:
+            if budgets.notice(projects):
+                courier.wake()
+        except Exception as error:
+            logger.warning("budgets could not be looked at: %s", type(error).__name__)
+
     def _fold(self) -> None:
         try:
             folding.fold_all()
@@ -164,6 +177,10 @@ class Recorder:
             logger.warning("statistics could not be rolled up, and will be: %s", type(error).__name__)
         finally:
             connections.close_all()
+
+
+def _nothing() -> None:
+    """Nothing was begun."""
 
 
 recorder = Recorder()

@@ -8,6 +8,7 @@ export type Filling = Omit<Preset, "name">;
 
 /** What a link asks for; `undefined` where it asks for nothing. What is out of its bounds is left out. */
 export function fillingIn(hash: string): Filling | undefined {
+  if (hash.startsWith("#/")) return undefined; // the address of another view
   const fields = new URLSearchParams(hash.replace(/^#/, ""));
   const prompt = (fields.get("prompt") ?? "").slice(0, MOST_TEXT);
   const parameters = parametersOf(fields);

@@ -79,7 +79,7 @@ describe("a link", () => {
   });
 
   it("that asks for nothing is none, and what is out of bounds is left out", () => {
-    for (const hash of ["", "#", "#top", "#temperature=9&seed=x", "#prompt="]) expect(fillingIn(hash)).toBeUndefined();
+    for (const hash of ["", "#", "#top", "#/statistics?model=m", "#temperature=9&seed=x", "#prompt="]) expect(fillingIn(hash)).toBeUndefined();
     expect(fillingIn(`#prompt=${"x".repeat(200_000)}&${"model=a&".repeat(9)}`)).toMatchObject({ prompt: "x".repeat(100_000), panes: Array(4).fill({ configId: "a" }) });
   });
 });

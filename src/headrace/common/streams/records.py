@@ -6,9 +6,10 @@ Observers are called on the loop that produces the stream: they must not wait. W
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from headrace.common.limits import is_token
 from headrace.stream.sketch import Sketch
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 MomentKind = Literal["reasoning", "content", "retry", "fallback", "resumed", "silence", "ended"]
 HappeningKind = Literal["started", "first_token", "retry", "fallback", "resumed", "finished"]
+
+LOST = "producer_lost"
 
 logger = logging.getLogger("headrace.stream")
 
@@ -126,6 +129,58 @@ def tell(happening: Happening) -> None:
             observer(happening)
         except Exception:
             logger.exception("an observer of streams failed", extra={"stream_id": happening.stream.id})
+
+
+LostObserver = Callable[[StreamRecord], None]
+_lost_observers: tuple[LostObserver, ...] = ()
+
+
+def observe_lost(observer: LostObserver) -> Callable[[], None]:
+    """Give `observer` a record of each stream that this process has ended for a worker that was lost."""
+    global _lost_observers  # noqa: PLW0603
+    _lost_observers = (*_lost_observers, observer)
+
+    def stop() -> None:
+        global _lost_observers  # noqa: PLW0603
+        _lost_observers = tuple(each for each in _lost_observers if each is not observer)
+
+    return stop
+
+
+def tell_lost(stream_id: str, about: Mapping[str, Any]) -> None:
+    """Call every one of them. Of such a stream little is known: whose it was, and when it was asked."""
+    if not _lost_observers:
+        return
+    record = _lost_record(stream_id, about)
+    for observer in _lost_observers:
+        try:
+            observer(record)
+        except Exception:
+            logger.exception("an observer of streams failed", extra={"stream_id": stream_id})
+
+
+def _lost_record(stream_id: str, about: Mapping[str, Any]) -> StreamRecord:
+    now = time.time()
+    started = float(about.get("created") or now)
+    names: dict[str, Any] = {name: str(about.get(name) or "") for name in ("project", "caller", "provider", "model")}
+    times = ("ttft_ms", "first_reasoning_ms", "first_content_ms", "longest_silence_ms", "tokens_per_second")
+    numbers = ("input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens", "events", "raw_bytes")
+    counts = ("sent_bytes", "attempts", "fallbacks", "resumes", "readers")
+    duration = _ms(now - started)
+    unknown: dict[str, Any] = dict.fromkeys((*times, "cost", "status")) | dict.fromkeys((*numbers, *counts), 0)
+    return StreamRecord(
+        stream_id=stream_id,
+        started=started,
+        ended=now,
+        outcome=LOST,
+        duration_ms=duration,
+        gaps=Sketch(),
+        usage_source="",
+        provider_reason="",
+        moments=(Moment(duration, "ended", LOST),),
+        **names,
+        **unknown,
+    )
 
 
 def record_of(stream: LiveStream) -> StreamRecord:

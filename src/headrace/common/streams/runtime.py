@@ -22,6 +22,7 @@ from headrace.common.monitoring.watching import watch_streams
 from headrace.common.streams.adjustments import AdjustmentMemory
 from headrace.common.streams.bounded import bounded
 from headrace.common.streams.live import LiveStream, StreamOptions, record_all
+from headrace.common.streams.records import tell_lost
 from headrace.common.streams.sources import Source
 
 logger = logging.getLogger("headrace.upstream")
@@ -44,6 +45,7 @@ class Streams:
     def __init__(self, journal: MemoryJournal | None = None) -> None:
         self.journal = journal or journal_of(get_settings())
         self.journal.on_reader = self._on_reader
+        self.journal.on_lost = tell_lost
         self.memory = AdjustmentMemory()
         self.draining = False
         self.open = OpenStreams()

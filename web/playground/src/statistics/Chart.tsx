@@ -10,7 +10,7 @@ import uPlot from "uplot";
 
 import { useTheme } from "../theme";
 import { useLanguage, type Language } from "../words";
-import { moment, short } from "./numbers";
+import { moment } from "./numbers";
 import { paletteOf, type Palette } from "./palette";
 import type { Span } from "./range";
 import { useStatisticsWords } from "./words";
@@ -55,7 +55,7 @@ export function Chart({ title, hint, span, columns, legend, say, draw }: Charted
       <figcaption className="mb-2 flex items-baseline gap-2">
         <h3 id={name} className="text-sm font-semibold">{title}</h3>
         {hint && <span className="min-w-0 truncate text-xs text-quiet">{hint}</span>}
-        {!empty && <button className="button button-quiet ml-auto h-7 px-2 text-xs" type="button" aria-pressed={asTable} aria-label={`${title}: ${words.table}`} onClick={() => setAsTable(!asTable)}>{asTable ? words.chart : words.table}</button>}
+        {!empty && <button className="button button-quiet ml-auto h-7 px-2 text-xs" type="button" onClick={() => setAsTable(!asTable)}><span className="sr-only">{title}: </span>{asTable ? words.chart : words.table}</button>}
       </figcaption>
       {empty ? <p className="flex h-52 items-center justify-center text-sm text-quiet">{words.noStreams}</p> : asTable ? <Table title={title} span={span} columns={columns} say={say} /> : <Drawn title={title} span={span} columns={columns} say={say} draw={draw} />}
       {!empty && <Legend meant={legend ?? columns} />}
@@ -189,7 +189,7 @@ function optionsOf(width: number, drawing: Drawing, span: Span, palette: Palette
     scales: { x: { time: true, range: () => [span.from / 1000, span.to / 1000] }, y: { range: (_, __, most) => [0, most > 0 ? most * 1.05 : 1] } },
     axes: [
       { ...axis, grid: { show: false }, size: 26, space: 70, values: (_, ticks) => ticks.map((tick) => (span.bucket === "hour" || span.bucket === "day" ? new Date(tick * 1000).toLocaleDateString(language, { month: "short", day: "numeric" }) : moment(tick * 1000, language, false))) },
-      { ...axis, size: 58, values: (_, ticks) => ticks.map((tick) => (tick === 0 ? "0" : tick >= 10_000 ? short(tick, language) : say(tick))) },
+      { ...axis, size: 58, values: (_, ticks) => ticks.map((tick) => (tick === 0 ? "0" : say(tick))) },
     ],
     series: [{}, ...drawing.series],
     hooks: {

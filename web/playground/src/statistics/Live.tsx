@@ -36,10 +36,10 @@ function Running({ project, stream, onStopped }: { project: string; stream: Live
   return (
     <li className="flex items-center gap-3 border-t border-line py-1.5 text-sm first:border-0">
       <span className="min-w-0 flex-1 truncate font-medium">{stream.model} <span className="font-normal text-quiet">{stream.provider}</span></span>
-      <span className="shrink-0 text-xs tabular-nums text-quiet max-sm:hidden">{stream.events} {words.events}</span>
+      <span className="shrink-0 text-xs tabular-nums text-quiet max-sm:hidden">{words.events} {stream.events}</span>
       <span className="shrink-0 text-xs tabular-nums text-quiet">{words.since} {time(Math.max(0, Date.now() - stream.created * 1000))}</span>
-      <button className="button h-8 shrink-0 px-2.5 text-xs" type="button" disabled={stopping} aria-label={`${words.stop} ${stream.model}`} onClick={stop}>
-        <Icon name="stop" size={12} /> {stopping ? words.stopping : words.stop}
+      <button className="button h-8 shrink-0 px-2.5 text-xs" type="button" disabled={stopping} onClick={stop}>
+        <Icon name="stop" size={12} /> {stopping ? words.stopping : words.stop} <span className="sr-only">{stream.model}</span>
       </button>
     </li>
   );

@@ -35,7 +35,8 @@ export function Models({ rows, chosen, onChoose }: Compared): React.JSX.Element 
             {rows.map((row) => (
               <tr key={`${row.provider} ${row.model}`} className="border-t border-line">
                 <th className={`${cell} text-left font-medium`} scope="row">
-                  <button className="rounded hover:text-accent hover:underline" type="button" aria-pressed={chosen === row.model} onClick={() => onChoose(chosen === row.model ? undefined : row)}>{row.model}</button> <span className="font-normal text-quiet">{row.provider}</span>
+                  <button className="rounded hover:text-accent hover:underline" type="button" aria-pressed={chosen === row.model} onClick={() => onChoose(chosen === row.model ? undefined : row)}>{row.model}</button>
+                  <span className="block text-xs font-normal text-quiet">{row.provider}</span>
                 </th>
                 <td className={cell}>{whole(row.streams, language)}</td>
                 <td className={cell}>{row.ttft ? time(row.ttft.p50) : "–"}</td>

@@ -23,8 +23,8 @@ export function StreamList({ title, rows, given }: Listed): React.JSX.Element {
       <ul>
         {rows.map((row) => (
           <li key={row.streamId} className="border-t border-line first:border-0">
-            <a className="-mx-2 grid grid-cols-[1fr_auto] items-center gap-x-3 rounded-lg px-2 py-1.5 text-sm hover:bg-soft" href={statisticsAddress({ ...given, stream: row.streamId })} aria-label={`${words.open} ${row.model}, ${moment(Date.parse(row.started), language, true)}`}>
-              <span className="truncate font-medium">{row.model} <span className="font-normal text-quiet">{row.provider}</span></span>
+            <a className="-mx-2 grid grid-cols-[1fr_auto] items-center gap-x-3 rounded-lg px-2 py-1.5 text-sm hover:bg-soft" href={statisticsAddress({ ...given, stream: row.streamId })}>
+              <span className="truncate font-medium"><span className="sr-only">{words.open} </span>{row.model} <span className="font-normal text-quiet">{row.provider}</span></span>
               <span className="text-right tabular-nums">{row.ttftMs === null ? "–" : time(row.ttftMs)}</span>
               <span className={`truncate text-xs ${row.failed ? "text-bad" : "text-quiet"}`}>{outcomeTitle(row.outcome, language, words)}</span>
               <span className="text-right text-xs tabular-nums text-quiet">{moment(Date.parse(row.started), language, true)}{row.tokensPerSecond ? <span className="max-sm:hidden"> · {speed(row.tokensPerSecond)} {words.speedUnit}</span> : ""}</span>

@@ -10,18 +10,25 @@ import { stacked } from "./series";
 const BAR_SHARE = 0.82; // of a bucket's width
 const WIDEST_BAR = 40; // pixels
 const NARROWEST_BAR = 2;
+const MOST_POINTS = 40;
 
 /** A box for each bucket: 10 to 90 % wide, 25 to 75 % inside, and the median as a line. A bucket alone is seen too. */
 export function drawBands(bands: Bands, middles: readonly number[], palette: Palette): Drawing {
   const hidden = { paths: () => null, points: { show: false } };
   return {
     data: [[...middles], bands.p90, bands.p50],
-    series: [hidden, { stroke: palette.accent, width: 2, spanGaps: false, points: { show: true, size: 4, fill: palette.accent } }],
+    series: [hidden, { stroke: palette.accent, width: 1.5, spanGaps: false, points: { show: true, size: 4, fill: palette.accent, filter: () => lonely(bands.p50) } }],
     below: (chart) => {
       boxes(chart, middles, bands.p10, bands.p90, palette.wide);
       boxes(chart, middles, bands.p25, bands.p75, palette.narrow);
     },
   };
+}
+
+/** Those that no line leads to: they would not be seen. Few points are all shown. */
+function lonely(values: readonly (number | null)[]): number[] {
+  const all = values.length <= MOST_POINTS;
+  return values.flatMap((value, at) => (value !== null && (all || ((values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null)) ? [at] : []));
 }
 
 function boxes(chart: uPlot, middles: readonly number[], low: readonly (number | null)[], high: readonly (number | null)[], colour: string): void {

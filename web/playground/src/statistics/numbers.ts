@@ -10,17 +10,19 @@ export function short(value: number, language: Language): string {
   return new Intl.NumberFormat(language, { notation: "compact", maximumFractionDigits: 1 }).format(value);
 }
 
-/** Milliseconds as people say them. */
+/** Milliseconds as people say them; rounded first, so that nothing is 1000 ms or 60 s. */
 export function time(ms: number): string {
-  if (ms < 1000) return `${ms > 0 && ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
-  if (ms < 60_000) return `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`;
-  return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
+  if (ms > 0 && ms < 10) return `${ms.toFixed(1)} ms`;
+  if (Math.round(ms) < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 9950) return `${(ms / 1000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1000);
+  return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
-/** US dollars, with the digits that matter. */
+/** US dollars: cents at least, and of less the two digits that matter. */
 export function money(value: number): string {
-  if (value === 0) return "$0";
-  return value >= 1 ? `$${value.toFixed(2)}` : `$${value.toPrecision(2)}`;
+  const digits = value > 0 && value < 0.1 ? Math.min(8, 1 - Math.floor(Math.log10(value))) : 2;
+  return `$${value.toFixed(Math.max(2, digits))}`.replace(/(\.\d\d+?)0+$/, "$1");
 }
 
 export function speed(value: number): string {
