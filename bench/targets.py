@@ -147,7 +147,7 @@ def _headrace(place: Place, **more: str) -> Started:
 
 
 def _bare(place: Place) -> Started:
-    return _headrace(place, HEADRACE_METRICS="no")
+    return _headrace(place, HEADRACE_METRICS="no", HEADRACE_STATS_DAYS="0")
 
 
 def _compressing(place: Place) -> Started:
@@ -206,7 +206,7 @@ ALL = (
     Target("nginx", "nginx, `proxy_buffering off`", _nginx, lambda: "" if nginx_program() else INSTALL_NGINX),
     Target("django", "plain Django + httpx", _plain_django),
     Target("headrace", "Headrace", _headrace),
-    Target("bare", "Headrace, counting nothing", _bare),
+    Target("bare", "Headrace, without figures and statistics", _bare),
     Target("gzip", "Headrace, compressing (gzip)", _compressing),
     Target("mirror", "Headrace, mirroring to Valkey", _mirroring, _no_valkey),
 )

@@ -31,6 +31,13 @@ PLACES = (
     *("/api/projects/{}/playground/streams/", "/api/projects/default/playground/streams/{}/"),
     *("/api/projects/{}/models/", "/api/projects/default/models/{}/", "/api/projects/default/models/{}/available/"),
     *("/api/projects/", "/api/providers/", "/api/providers/{}/models/", "/api/doctor/", "/api/me/", "/api/{}"),
+    *(
+        "/v1/messages",
+        "/v1/ui-messages",
+        "/api/chat",
+        "/api/projects/default/playground/streams/{}/wire/",
+        "/people/{}",
+    ),
     *("/v1/chat/completions", "/v1/models", "/v1/models/{}", "/v1/{}", "/sign/{}", "/static/headrace/{}", "/{}"),
 )
 METHODS = ("GET", "GET", "POST", "POST", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS")

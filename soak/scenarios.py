@@ -20,6 +20,7 @@ Scenario = Callable[[Cluster, int], Awaitable[Figures]]
 
 LOST = frozenset({"producer_lost"})
 LOST_SECONDS = 10.0  # the promise
+TAIL_EVENTS = 50  # half a second of a paused answer: what was shown and not yet shared, on a busy machine
 PAUSE_SECONDS = 7.0  # longer than a lease and the second look at it
 AT_ONCE = 100  # streams that run at a time
 LOOK_SECONDS = 0.005
@@ -135,6 +136,7 @@ async def paused(cluster: Cluster, pauses: int) -> Figures:
         assert later.events == there.events, "something was appended after the end"
         await _same_everywhere(cluster.client(last), history, there, stream_id)
         verdicts.append(history.check(endings=LOST))
+    assert tail < TAIL_EVENTS, tail
     return _figures(*verdicts, pauses=pauses, longest_tail_events=tail)
 
 

@@ -155,6 +155,10 @@ def test_without_postgresqls_tools_the_line_that_brings_them_is_said(tmp_path: P
     done = headrace(filled(tmp_path / "first"), "backup", str(tmp_path / "out.tar.gz"), **options)
     assert done.returncode == 1
     assert "apt-get install postgresql-client" in done.stderr
+    done = headrace(tmp_path / "first", "backup", "--keys-only", str(tmp_path / "out.tar.gz"), **options)
+    assert done.returncode == 0, done.stderr
+    with tarfile.open(tmp_path / "out.tar.gz") as archive:
+        assert set(archive.getnames()) == {"manifest.json", *KEYS}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make what belongs to another")

@@ -107,9 +107,10 @@ def _record_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _backup_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    about = "Write the embedded database and the keys into one private file; the server may run meanwhile."
+    about = "Write the database and the keys into one private file; the server may run meanwhile."
     backup = commands.add_parser("backup", help="save database and keys in one file", description=about)
     backup.add_argument("file", help="where to write, such as headrace-2026-11-24.tar.gz; never written over")
+    backup.add_argument("--keys-only", action="store_true", help="leave the database to its own tools")
     backup.set_defaults(command=_back_up)
     about = "Bring a backup into the data folder (HEADRACE_DATA_DIR). Stop the server first."
     restore = commands.add_parser("restore", help="bring a backup back", description=about)

@@ -243,6 +243,44 @@ async def test_a_fenced_producer_ends_for_its_own_readers_in_the_same_words(valk
         assert await collect(other, "t") == [(1, Finish())]
 
 
+def sleep(journal: RedisJournal) -> None:
+    """As if the process had been stopped for longer than its lease."""
+    assert journal._link is not None
+    journal._link.mirror.vigil._beat -= 2 * rk.LEASE_SECONDS
+
+
+async def test_who_slept_shows_nothing_that_others_will_never_have(valkey: RunningServer) -> None:
+    async with workers(valkey.url) as [own, other]:
+        asked = asyncio.Event()
+        async with own.writer("s", on_cancel=asked.set) as writer:
+            local = asyncio.create_task(collect(own, "s"))
+            writer.append(numbered(1, 5))
+            await until_total(other, "s", 5)
+            valkey.tell("SET", rk.Keys().dead(own._link.mirror.worker), "1")  # type: ignore[union-attr]
+            sleep(own)
+            writer.append(numbered(6, 600))  # what had waited in the socket
+            async with asyncio.timeout(5):
+                await asked.wait()
+        assert check_lost(await local, [Failure, Finish]) == 5
+
+
+@pytest.mark.parametrize("away", [False, True])
+async def test_who_slept_and_is_not_missed_goes_on(valkey: RunningServer, hasty: None, away: bool) -> None:
+    async with workers(valkey.url, 1) as [own]:
+        async with own.writer("s", on_cancel=nothing) as writer:
+            writer.append(numbered(1, 5))
+            await until_total(own, "s", 5)
+            if away:
+                valkey.pause()
+            sleep(own)
+            writer.append(numbered(6, 5))
+            assert own.log("s").total == 5
+            writer.append([Finish()])
+        check_whole(await collect(own, "s"), 10)
+        if away:
+            valkey.resume()
+
+
 async def test_a_server_that_is_emptied_is_filled_again(
     server: RunningServer, hasty: None, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -46,7 +46,7 @@ def test_what_only_a_foreign_gzip_holds_back_is_its_fault() -> None:
     assert codes(heard(SENT), ours) == ["buffered"]
 
 
-@pytest.mark.parametrize(("cut", "level"), [(5.0, "bad"), (20.0, "bad"), (60.0, "note")])
+@pytest.mark.parametrize(("cut", "level"), [(5.0, "bad"), (18.0, "bad"), (20.0, "note"), (60.0, "note")])
 def test_a_limit_on_silence_is_measured_against_the_keep_alives(cut: float, level: str) -> None:
     found = Delivery((heard(SENT), heard(SENT, complete=False, ended_at=SENT[-1] + cut, silence=100))).findings
     (finding,) = [each for each in found if each.code == "idle_cut"]
@@ -62,6 +62,7 @@ def test_one_stream_after_the_other_is_a_sync_worker_whatever_the_server_says() 
 def test_other_faults() -> None:
     assert codes() == ["nothing"]
     assert codes(heard(SENT, complete=False)) == ["broken_off"]
+    assert codes(heard(SENT, complete=False), level="good") == []
     assert codes(heard(SENT, about=ABOUT | {"protocol": "1.0"})) == ["http10"]
     assert codes(heard(SENT), secure=True, level="note") == ["scheme"]
     assert codes(heard(SENT, asked="gzip"), level="note") == ["accept_encoding"]

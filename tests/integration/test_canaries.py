@@ -143,6 +143,11 @@ def test_no_key_is_kept_or_told(scene: Scene) -> None:
     _wrong_requests(scene, token)
     for path in ("models/", "playground/streams/", "audit/", "tokens/", "members/"):
         scene.ask("GET", P + path)
+    listed = scene.ask("GET", P + "playground/streams/")["streams"]
+    assert len(listed) > 4
+    for place in (f"{P}playground/streams/{each['streamId']}/" for each in listed):
+        scene.ask("GET", f"{place}?includeUsage=true")
+        scene.ask("GET", f"{place}wire/")
     for path in ("/api/audit/", "/api/providers/", "/api/openapi.json", "/api/doctor/", "/readyz"):
         scene.ask("GET", path)
     scene.ask("GET", "/metrics", Authorization=f"Bearer {ENVIRONMENT['HEADRACE_METRICS_TOKEN']}")
@@ -204,6 +209,10 @@ def _wrong_requests(scene: Scene, token: str) -> None:
     scene.ask("POST", STREAM, {"messages": MESSAGES, "model": {"providerId": "openai"}, "apiKey": key})
     scene.ask("POST", STREAM, {"messages": MESSAGES, "model": {}, "key": key, "extraBody": {"api_key": [key]}})
     scene.ask("POST", STREAM, f'{{"model": {{"apiKey": "{key}"'.encode())
+    for path in ("/v1/messages", "/v1/ui-messages", "/api/chat"):
+        scene.ask("POST", path, {"model": "openai/m", "messages": MESSAGES}, **bearer)
+        scene.ask("POST", path, {"model": "openai/m", "messages": MESSAGES}, **{"X-Api-Key": KEYS["header"]})
+    scene.ask("GET", "/api/found/", **bearer)
     scene.ask("GET", f"{P}models/", **{"X-Api-Key": KEYS["header"]})
     scene.ask(
         "POST", "/v1/chat/completions", {"model": "openai/m", "messages": MESSAGES}, **{"X-Api-Key": KEYS["header"]}

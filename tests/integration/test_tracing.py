@@ -24,6 +24,7 @@ collector = needed(
 trace_pb2 = needed("opentelemetry.proto.trace.v1.trace_pb2", 'pip install "headrace[otel]" opentelemetry-proto')
 
 PATIENCE = 20.0
+OTHER_KEY = "key-of-somebody-who-put-it-into-both-fields"
 STREAMS = "/api/projects/default/playground/streams/"
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 CALLER = {"traceparent": f"00-{TRACE}-{PARENT}-01", "tracestate": "site=7", "baggage": "person=jane"}
@@ -203,12 +204,12 @@ def test_a_trace_that_is_none_begins_a_new_one(traced: LiveServer, collected: Co
 
 def test_neither_text_nor_a_key_is_in_any_of_it(traced: LiveServer, collected: Collector) -> None:
     with ScriptedUpstream([Send(chat_answer("the whole answer"))]) as upstream:
-        list(blocks(traced.stream(model_at(f"{upstream.url}/v1", modelId=f"{KEY}-as-a-name"))))
+        list(blocks(traced.stream(model_at(f"{upstream.url}/v1", modelId=f"models/{OTHER_KEY}", apiKey=OTHER_KEY))))
         list(blocks(traced.stream(model_at(f"{upstream.url}/v1", modelId="last"))))
     assert attributes(collected.span("other"))["gen_ai.request.model"] == "other"
     collected.span("last")
     told = b"".join(collected.bodies)
-    for text in (KEY, KEY[8:], QUESTION, "the whole answer", "secret words", "jane"):
+    for text in (KEY, KEY[8:], OTHER_KEY, OTHER_KEY[8:], QUESTION, "the whole answer", "secret words", "jane"):
         assert text.encode() not in told
 
 

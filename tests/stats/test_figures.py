@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
+from itertools import product
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -65,11 +66,9 @@ def key(each: Stream, asked: Asked) -> tuple[str, ...]:
     return tuple(getattr(each, name) for name in asked.dims)
 
 
-@pytest.mark.parametrize("by", GROUPS)
-@pytest.mark.parametrize("where", WHERES)
-def test_totals_are_those_of_the_rows(rows: list[Stream], by: GroupBy | None, where: dict[str, str]) -> None:
-    rng = random.Random(f"{by}{where}")
-    for _ in range(4):
+def test_totals_are_those_of_the_rows(rows: list[Stream]) -> None:
+    rng = random.Random(1)
+    for by, where in product(GROUPS, WHERES):
         asked = question(by, where, rng, "UTC")
         groups: dict[tuple[str, ...], list[Stream]] = defaultdict(list)
         for each in wanted(rows, asked):
@@ -82,10 +81,14 @@ def test_totals_are_those_of_the_rows(rows: list[Stream], by: GroupBy | None, wh
         assert found.complete
 
 
-@pytest.mark.parametrize("zone", ZONES)
-@pytest.mark.parametrize("bucket", ["hour", "day"])
-@pytest.mark.parametrize("by", [None, "model", "caller"])
-def test_series_are_those_of_the_rows(rows: list[Stream], by: GroupBy | None, bucket: Bucket, zone: str) -> None:
+def test_series_are_those_of_the_rows(rows: list[Stream]) -> None:
+    buckets: list[Bucket] = ["hour", "day"]
+    groups: list[GroupBy | None] = [None, "model", "caller"]
+    for by, bucket, zone in product(groups, buckets, ZONES):
+        check_series(rows, by, bucket, zone)
+
+
+def check_series(rows: list[Stream], by: GroupBy | None, bucket: Bucket, zone: str) -> None:
     asked = question(by, {}, random.Random(f"{by}{bucket}{zone}"), zone)
     edges = edges_of(asked.start, asked.end, bucket, asked.zone)
     places: dict[tuple[Any, ...], list[Stream]] = defaultdict(list)
@@ -99,13 +102,15 @@ def test_series_are_those_of_the_rows(rows: list[Stream], by: GroupBy | None, bu
     }
 
 
-@pytest.mark.parametrize("measure", list(COLUMNS))
-@pytest.mark.parametrize("by", [None, "model", "outcome", "caller"])
 @pytest.mark.parametrize("most", [0, 2000])
-def test_percentiles_are_those_of_the_rows(
-    rows: list[Stream], by: GroupBy | None, measure: Any, most: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_percentiles_are_those_of_the_rows(rows: list[Stream], most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(figures, "EXACT_ROWS", most)
+    groups: list[GroupBy | None] = [None, "model", "outcome", "caller"]
+    for by, measure in product(groups, COLUMNS):
+        check_percentiles(rows, by, measure, most)
+
+
+def check_percentiles(rows: list[Stream], by: GroupBy | None, measure: Any, most: int) -> None:
     asked = question(by, {}, random.Random(f"{by}{measure}"), "UTC")
     found = figures.percentiles(asked, measure, None)
     assert found.method == ("exact" if most else "sketched")

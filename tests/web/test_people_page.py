@@ -119,5 +119,5 @@ async def test_whoever_owns_nothing_is_told_so_in_their_language(browser: Browse
     await context.close()
 
 
-def test_both_languages_have_the_same_words() -> None:
+async def test_both_languages_have_the_same_words() -> None:
     assert set(ENGLISH) == set(CHINESE)

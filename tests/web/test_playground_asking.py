@@ -242,6 +242,8 @@ async def test_a_link_fills_the_page_and_never_sends(
     assert [each["content"] for each in body["messages"]] == ["Brief", "Say hello"]
     assert body["temperature"] == 0.2
     assert "top_p" not in body
+    choices = "JSON.parse(localStorage['headrace.choices']).parameters.system"
+    assert await page.evaluate(choices) == ""  # what a link brings is this conversation's alone
     await page.evaluate("location.hash = '#prompt=again'")  # what was asked stays in its conversation
     await expect(page.locator("#prompt")).to_have_value("again")
     await expect(page.locator("article")).to_have_count(0)

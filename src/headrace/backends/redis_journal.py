@@ -33,6 +33,8 @@ from headrace.backends.redis_places import Places
 from headrace.backends.redis_server import FAILURES
 from headrace.backends.waiting import TaskWaiter, ThreadWaiter
 
+HELD_LOOK_SECONDS = 0.02  # at the end of a stream whose process has just woken up
+
 
 class RedisJournal(MemoryJournal):
     """A `Journal` that workers share. `start` it on the event loop that serves, and `close` it there at the end.
@@ -85,7 +87,11 @@ class RedisJournal(MemoryJournal):
         try:
             async with super().writer(stream_id, on_cancel=on_cancel) as log:
                 mirrored = link.mirror.add(stream_id, log)
-                yield mirrored
+                try:
+                    yield mirrored
+                    await _shown(mirrored)
+                finally:
+                    mirrored.held.clear()
         finally:
             if mirrored is not None and mirrored.fenced:
                 self._forget(stream_id)
@@ -95,12 +101,9 @@ class RedisJournal(MemoryJournal):
             waiter = TaskWaiter(idle)
             with log.follow(waiter, after) as follower:
                 while not follower.ended:
-                    ended = log.ended
                     batch = follower.next()
                     if batch is not None:
                         yield batch
-                    elif ended:  # before the cursor
-                        return
                     elif not await waiter.wait():
                         yield EMPTY
 
@@ -109,12 +112,9 @@ class RedisJournal(MemoryJournal):
             waiter = ThreadWaiter(idle)
             with log.follow(waiter, after) as follower:
                 while not follower.ended:
-                    ended = log.ended
                     batch = follower.next()
                     if batch is not None:
                         yield batch
-                    elif ended:  # before the cursor
-                        return
                     elif not waiter.wait():
                         yield EMPTY
 
@@ -260,3 +260,11 @@ class RedisJournal(MemoryJournal):
                     on_lost=self.on_lost,
                 )
             return link
+
+
+async def _shown(mirrored: Mirrored) -> None:
+    """Returns when nothing of it is held back any more."""
+    while mirrored.held:
+        await asyncio.sleep(HELD_LOOK_SECONDS)
+        if not mirrored.vigil.doubtful:
+            mirrored.release()

@@ -67,11 +67,13 @@ class Leases:
             except FAILURES as error:
                 self._expired.clear()  # what was seen before a pause of the server says nothing after it
                 self._server.away.begin(error)
+                self._mirror.vigil.beat(answered=False)
                 if self._loop.time() - self._heard > rk.AWAY_SECONDS:
                     self._followers.lose()
             else:
                 self._heard = self._loop.time()
                 self._server.away.end()
+                self._mirror.vigil.beat(answered=True)
                 await self._attend()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(rk.TICK_SECONDS):

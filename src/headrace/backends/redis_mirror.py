@@ -22,6 +22,7 @@ from headrace.backends.redis_mirrored import (
     trim_command,
 )
 from headrace.backends.redis_server import FAILURES, Server, Trouble, raised
+from headrace.backends.redis_vigil import Vigil
 from headrace.backends.redis_wire import ReplyError, Wire, command
 from headrace.stream.events import Finish
 
@@ -57,6 +58,7 @@ class Mirror:
         self._clean.set()
         self._failing = False
         self.recovered = asyncio.Event()
+        self.vigil = Vigil(self._release)
         self._next = 0.0
         self._behind_since = 0.0
         self._refused = Trouble(
@@ -75,7 +77,7 @@ class Mirror:
 
     def add(self, stream_id: str, log: Log) -> Mirrored:
         """Mirror this log from its first entry on, until its end."""
-        mirrored = Mirrored(stream_id, log, self._keys.log(stream_id), self._mark)
+        mirrored = Mirrored(stream_id, log, self._keys.log(stream_id), self._mark, self.vigil)
         self.streams[stream_id] = mirrored
         log.waiters.add(mirrored)
         self._mark(mirrored)
@@ -267,6 +269,11 @@ class Mirror:
                 await self._server.ask_all([command("UNLINK", *keys), command("ZREM", self._keys.ended, *ids)])
         except FAILURES as error:
             self._server.away.begin(error)
+
+    def _release(self) -> None:
+        for mirrored in list(self.streams.values()):
+            if mirrored.held:
+                mirrored.release()
 
     def _give_up(self, mirrored: Mirrored) -> None:
         mirrored.fence()

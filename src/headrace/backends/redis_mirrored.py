@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from headrace.backends import redis_keys as rk
 from headrace.backends.endings import lost_ending
 from headrace.backends.log import Log
 from headrace.backends.redis_server import evaluate
+from headrace.backends.redis_vigil import Vigil
 from headrace.backends.redis_wire import bulk
 from headrace.stream.events import Entry
 
@@ -29,16 +31,19 @@ class Mirrored:
         "done",
         "ending",
         "fenced",
+        "held",
         "key",
+        "lock",
         "log",
         "marks",
         "next_mark",
         "opened",
         "sent",
         "stream_id",
+        "vigil",
     )
 
-    def __init__(self, stream_id: str, log: Log, key: str, mark: Callable[[Mirrored], None]) -> None:
+    def __init__(self, stream_id: str, log: Log, key: str, mark: Callable[[Mirrored], None], vigil: Vigil) -> None:
         self.stream_id = stream_id
         self.log = log
         self.key = bulk(key)
@@ -52,9 +57,30 @@ class Mirrored:
         self.marks: list[tuple[int, int]] = []  # now and then: the number and the bytes sent by then
         self.next_mark = rk.TRIM_BYTES
         self._mark = mark
+        self.vigil = vigil
+        self.lock = threading.Lock()
+        self.held: list[Sequence[Entry]] = []  # until it is known whether the stream is still ours
 
     def append(self, entries: Sequence[Entry]) -> None:
         """Number these entries and show them. Of a stream that was given up as lost, nothing more is shown."""
+        with self.lock:
+            if self.vigil.doubtful:
+                self.held.append(entries)
+                return
+            self._release()
+            self._show(entries)
+
+    def release(self) -> None:
+        """Show what was held back."""
+        with self.lock:
+            self._release()
+
+    def _release(self) -> None:
+        held, self.held = self.held, []
+        for entries in held:
+            self._show(entries)
+
+    def _show(self, entries: Sequence[Entry]) -> None:
         if self.fenced:
             return
         try:

@@ -46,9 +46,10 @@ def back_up(arguments: argparse.Namespace) -> int:
         _add(archive, MANIFEST, json.dumps({"format": FORMAT, "version": installed_version()}).encode())
         for name in names:
             _add(archive, name, (folder / name).read_bytes())
-        with _copied(database) as copy:
-            if copy is not None:
-                archive.add(copy, copy.name, filter=_anonymous)
+        if not arguments.keys_only:
+            with _copied(database) as copy:
+                if copy is not None:
+                    archive.add(copy, copy.name, filter=_anonymous)
     say(f"Written: {target} ({target.stat().st_size:,} bytes).")
     say("It opens every stored API key: keep it as you keep a key.")
     return 0

@@ -16,7 +16,10 @@ from headrace.commands.terminal import CommandError
 from headrace.common.conf import load
 from headrace.config.databases import database
 
-INSTALL = "apt-get install postgresql-client"
+INSTALL = (
+    "apt-get install postgresql-client. Where it runs elsewhere, in a container perhaps: headrace backup --keys-only "
+    "here, and pg_dump --format=custom there"
+)
 DRIVER = 'pip install "headrace[postgres]"'
 
 

@@ -15,7 +15,7 @@ from headrace.common.timed_events import EVENTS
 
 Level = Literal["good", "note", "bad"]
 HELD = 0.5  # seconds later than the promptest event: longer than a bad network's jitter
-SPARE_IDLE = 2.0  # how many keep-alives a limit on silence should leave room for
+SPARE_IDLE = 1.3  # how much longer than a keep-alive's interval a limit on silence has to be: networks are late
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +127,12 @@ class Delivery:
 
     def _arrival(self) -> Iterator[Finding]:
         held = [heard for heard in self._timed if heard.held_back]
-        if not held:
+        if not held and all(heard.complete for heard in self._timed):
             late = max((heard.lateness for heard in self._timed), default=0.0)
             text = f"{EVENTS} events arrived one by one, none more than {late * 1000:.0f} ms late."
             yield Finding("good", "prompt", text)
+        elif not held:
+            return
         elif len(held) < len(self._timed) and all(_foreign(heard) for heard in held):
             text = f"Something in front compresses ({held[0].coding}), and holds events back until it has enough."
             yield Finding("bad", "compressed_buffered", text, self._line("compressed"))
@@ -186,7 +188,7 @@ class Delivery:
             if keepalive and cut >= SPARE_IDLE * keepalive:
                 yield Finding("note", "idle_cut", f"{text}; keep-alives come every {keepalive:g} s, so streams live.")
             else:
-                shorter = f"HEADRACE_KEEPALIVE_SECONDS={max(1, int(cut / SPARE_IDLE / 1.5))}"
+                shorter = f"HEADRACE_KEEPALIVE_SECONDS={max(1, int(cut / 2))}"
                 every = f"keep-alives come every {keepalive:g} s" if keepalive else "there are no keep-alives"
                 yield Finding("bad", "idle_cut", f"{text}, and {every}.", f"{self._line('idle_cut')}\nor: {shorter}")
 

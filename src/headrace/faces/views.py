@@ -29,7 +29,7 @@ from headrace.faces.face import Face, Told
 from headrace.faces.ollama import stamp
 from headrace.faces.table import MESSAGES, OLLAMA, UI_MESSAGES
 from headrace.gateway.asking import gathered, read_project, start, streamed
-from headrace.gateway.errors import failure_headers, reshaped, status_of
+from headrace.gateway.errors import failure_headers, reshaped, status_of, told_of
 from headrace.gateway.names import listed_models
 from headrace.llm.idempotency import Started
 from headrace.llm.stream_views import journal_away
@@ -113,7 +113,8 @@ async def _whole(request: HttpRequest, started: Started, face: Face, told: Told)
 
 def _failed(face: Face, why: Failure, told: Told) -> HttpResponse:
     status = face.statuses.get(why.code, status_of(why))
-    body = face.error(why.message, status, why.code, "")
+    message, field = told_of(why)
+    body = face.error(message, status, why.code, field)
     return json_response(body, status, failure_headers(why, told.stream_id))
 
 

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from headrace.common.http import json_response
+from headrace.common.requests import WIRE_NAMES
 from headrace.errors import ErrorCode
 from headrace.stream.events import Failure
 
@@ -40,6 +41,8 @@ TYPES = {
     429: "rate_limit_error",
 }
 
+_SPELLED = {wire: name for name, wire in WIRE_NAMES.items()}
+
 View = Callable[..., Any]
 Shape = Callable[[str, int, str, str], dict[str, Any]]
 """An API's body of an error: of its message, its status, our code, and the field that is wrong."""
@@ -55,7 +58,15 @@ def error_body(message: str, status: int, code: str, field: str = "") -> dict[st
 
 def failure_body(failure: Failure) -> dict[str, Any]:
     """A failure as the event of a stream that had begun."""
-    return error_body(failure.message, status_of(failure), failure.code)
+    message, field = told_of(failure)
+    return error_body(message, status_of(failure), failure.code, field)
+
+
+def told_of(failure: Failure) -> tuple[str, str]:
+    """What a failure says, and the field that it begins with, if it does, as these APIs spell it: `max_tokens: …`."""
+    option, _, rest = failure.message.partition(": ")
+    field = _SPELLED.get(option, "")
+    return (f"{field}: {rest}", field) if field else (failure.message, "")
 
 
 def status_of(failure: Failure) -> int:

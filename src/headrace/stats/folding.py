@@ -7,7 +7,9 @@ tells whoever reads both that nothing was folded in between.
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from operator import add, itemgetter
 from typing import Any, NamedTuple
 
 from django.db import transaction
@@ -35,6 +37,7 @@ FACETS: Mapping[str, tuple[str, ...]] = {
 """What each kind of roll-up can tell apart."""
 
 _WANTED = ("pk", "project", "provider", "model", "caller", "outcome", "started", "cost", *SUMS, *MEASURES)
+_counted = itemgetter(*SUMS)
 _pruned = [0.0]
 
 
@@ -92,22 +95,23 @@ def prune_now() -> None:
 
 
 def _gathered(rows: Iterable[Mapping[str, Any]]) -> dict[Key, _Sum]:
-    found: dict[Key, _Sum] = {}
+    """What these rows add to the roll-ups: first by hour, then the days of the hours."""
+    hours: dict[Key, _Sum] = defaultdict(_Sum)
     for row in rows:
-        for key in _keys(row):
-            if key not in found:
-                found[key] = _Sum()
-            found[key].add(row)
-    return found
+        for key in _hours(row):
+            hours[key].add(row)
+    days: dict[Key, _Sum] = defaultdict(_Sum)
+    for key, each in hours.items():
+        days[key._replace(minutes=DAY, start=key.start - key.start % DAY)].merge(each)
+    return hours | days
 
 
-def _keys(row: Mapping[str, Any]) -> Iterable[Key]:
-    """The roll-ups that this row belongs to."""
+def _hours(row: Mapping[str, Any]) -> Iterable[Key]:
+    """The roll-ups by hour that this row belongs to."""
     minute = row["started"] // MINUTE_MS
     for facet, names in FACETS.items():
         named = {name: row[name] if name in names else "" for name in ("provider", "model", "caller", "outcome")}
-        for minutes in GRAINS:
-            yield Key(row["project"], facet, minutes, minute - minute % minutes, **named)
+        yield Key(row["project"], facet, HOUR, minute - minute % HOUR, **named)
 
 
 class _Sum:
@@ -118,7 +122,7 @@ class _Sum:
     def __init__(self) -> None:
         self.streams = self.priced = 0
         self.cost = 0.0
-        self.sums = dict.fromkeys(SUMS, 0)
+        self.sums = [0] * len(SUMS)
         self.sketches = {name: Sketch() for name in MEASURES}
 
     def add(self, row: Mapping[str, Any]) -> None:
@@ -126,11 +130,18 @@ class _Sum:
         if row["cost"] is not None:
             self.priced += 1
             self.cost += row["cost"]
-        for name in SUMS:
-            self.sums[name] += row[name]
+        self.sums = list(map(add, self.sums, _counted(row)))
         for name, sketch in self.sketches.items():
             if row[name] is not None:
                 sketch.add(row[name])
+
+    def merge(self, other: _Sum) -> None:
+        self.streams += other.streams
+        self.priced += other.priced
+        self.cost += other.cost
+        self.sums = list(map(add, self.sums, other.sums))
+        for name, sketch in self.sketches.items():
+            sketch.merge(other.sketches[name])
 
     def onto(self, key: Key, there: RollUp | None) -> RollUp:
         """The roll-up of this key, with what was there before."""
@@ -138,7 +149,7 @@ class _Sum:
         roll_up.streams += self.streams
         roll_up.priced += self.priced
         roll_up.cost += self.cost
-        for name, value in self.sums.items():
+        for name, value in zip(SUMS, self.sums, strict=True):
             setattr(roll_up, name, getattr(roll_up, name) + value)
         for name, sketch in self.sketches.items():
             if data := getattr(roll_up, name):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from io import StringIO
 from typing import Any
 
@@ -25,4 +26,6 @@ def csv_response(name: str, rows: Iterable[Mapping[str, Any]], columns: Sequence
 
 
 def _safe(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

@@ -65,6 +65,8 @@ export interface State {
   problem: Problem | undefined;
   panes: readonly Pane[];
   parameters: Parameters;
+  /** What new conversations start with, where a link or an opened conversation has brought parameters of its own. */
+  usual: Parameters | undefined;
   draft: string;
   attached: readonly Attachment[];
   refused: { file: string; why: Refusal } | undefined;
@@ -138,24 +140,25 @@ export function requestOf(turns: readonly Turn[]): ChatRequest {
 /** Only what can be read back is kept; what cannot be written is not worth an error. */
 export function keep(state: State): void {
   const { panes, parameters, draft, attached, blind, enterSends, conversation } = state;
-  write(localStorage, CHOICES, { parameters, blind, enterSends, configIds: panes.map(({ configId }) => configId) });
+  write(localStorage, CHOICES, { parameters: state.usual ?? parameters, blind, enterSends, configIds: panes.map(({ configId }) => configId) });
   const files = [...attached, ...panes.flatMap(({ turns }) => turns.flatMap((turn) => turn.files))];
   keepFiles(files);
   const bare = panes.map((pane) => ({ ...pane, turns: pane.turns.map((turn) => ({ ...turn, files: turn.files.map(withoutData) })) }));
-  write(sessionStorage, TALK, { conversation, aside: state.aside.map(({ id }) => id), draft, attached: attached.map(withoutData), panes: withinBounds(bare) });
+  write(sessionStorage, TALK, { conversation, ...(state.usual ? { parameters } : {}), aside: state.aside.map(({ id }) => id), draft, attached: attached.map(withoutData), panes: withinBounds(bare) });
 }
 
-type Kept = Pick<State, "panes" | "parameters" | "draft" | "attached" | "blind" | "enterSends" | "conversation">;
+type Kept = Pick<State, "panes" | "parameters" | "usual" | "draft" | "attached" | "blind" | "enterSends" | "conversation">;
 
 export function kept(): Kept {
   const choices = read<{ parameters?: Parameters; configIds?: string[]; blind?: boolean; enterSends?: boolean }>(localStorage, CHOICES);
-  const talk = read<{ conversation?: string; draft?: string; panes?: Pane[]; attached?: Attachment[] }>(sessionStorage, TALK);
+  const talk = read<{ conversation?: string; parameters?: Parameters; draft?: string; panes?: Pane[]; attached?: Attachment[] }>(sessionStorage, TALK);
   const data = read<Record<string, string>>(sessionStorage, FILES);
   const whole = (files: readonly Attachment[] = []): Attachment[] => files.map((file) => ({ ...file, data: data[file.id] ?? "" }));
   const panes = talk.panes?.map((pane) => ({ ...pane, turns: pane.turns.map((turn) => ({ ...newTurn(turn.prompt), ...turn, files: whole(turn.files) })) }));
   return {
     panes: panes ?? (choices.configIds ?? []).map(newPane),
-    parameters: { ...NO_PARAMETERS, ...choices.parameters },
+    parameters: { ...NO_PARAMETERS, ...(talk.parameters ?? choices.parameters) },
+    usual: talk.parameters && { ...NO_PARAMETERS, ...choices.parameters },
     draft: talk.draft ?? "",
     attached: whole(talk.attached).filter((file) => file.data),
     blind: choices.blind ?? false,

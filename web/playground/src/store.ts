@@ -27,6 +27,7 @@ export class Store {
     set: (change) => this.#set(change),
     again: (pane, turn) => this.#streams.again(pane, turn),
     stop: (turns) => this.#streams.stop(turns),
+    leave: (turns) => this.#streams.leave(turns),
   });
   #keeping: ReturnType<typeof setTimeout> | undefined;
 
@@ -66,7 +67,7 @@ export class Store {
 
   /** What somebody else has left in this tab is not shown to who signs in after them. */
   #nothingOf(): Partial<State> {
-    return { conversation: newId(), panes: emptied(this.#state.panes), draft: "", attached: [], parameters: NO_PARAMETERS };
+    return { conversation: newId(), panes: emptied(this.#state.panes), draft: "", attached: [], parameters: NO_PARAMETERS, usual: undefined };
   }
 
   /** What there is to choose from besides the stored models. The page works without it. */
@@ -233,9 +234,10 @@ export class Store {
     const missing = found.filter(({ model }) => !model).map(({ name, configId }) => name || configId);
     const wanted = found.flatMap(({ model, parameters: own }) => (model ? [{ ...newPane(model.configId), ...(own ? { parameters: own } : {}) }] : []));
     const same = wanted.map(({ configId }) => configId).join() === before.map(({ configId }) => configId).join();
-    this.#set({ parameters, draft: prompt, filled: byLink || missing.length ? { byLink, missing } : undefined });
+    if (wanted.length && !same) this.begin(wanted);
+    const usual = byLink ? (this.#state.usual ?? this.#state.parameters) : undefined;
+    this.#set({ parameters, usual, draft: prompt, filled: byLink || missing.length ? { byLink, missing } : undefined });
     if (same) this.#set({ panes: before.map((pane, at) => ({ ...pane, parameters: wanted[at]?.parameters })) });
-    else if (wanted.length) this.begin(wanted);
   }
 
   /** What a link in the address says is shown, and never sent; the address forgets it. */
@@ -312,6 +314,7 @@ export class Store {
       this.#keeping = undefined;
       keep(this.#state);
       this.conversations.note();
+      this.conversations.balance();
     }, KEEP_AFTER_MS);
     for (const listener of this.#listeners) listener();
   }
