@@ -39,13 +39,14 @@ bench: ## CPU an event, memory, time to first token, beside other ways
 
 soak: ## break streams in every way, at length; ARGS='--scale 0.05' for a few minutes
 	@scripts/install test
+	@HEADRACE_TEST_EXAMPLES=200 $(PYTHON_HERE) -m pytest tests/integration/test_document.py
 	@$(PYTHON_HERE) -m soak $(ARGS)
 
 # uv finds one set of versions for every system and Python from 3.11 on; the locks name no registry.
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
 lock: ## resolve requirements/*.in and pyproject.toml anew (needs uv); ARGS=--upgrade for newer versions
-	$(LOCK) --excludes requirements/excluded.txt $(ARGS) pyproject.toml --extra server --extra local --extra workers requirements/run.in -o requirements/run.txt
+	$(LOCK) --excludes requirements/excluded.txt $(ARGS) pyproject.toml --extra server --extra local --extra workers --extra postgres requirements/run.in -o requirements/run.txt
 	$(LOCK) --excludes requirements/excluded-test.txt $(ARGS) pyproject.toml --all-extras requirements/run.in requirements/test.in \
 		-c requirements/run.txt -o requirements/test.txt
 	$(LOCK) $(ARGS) requirements/node.in -o requirements/node.txt

@@ -59,6 +59,13 @@ def goals(results: Results) -> list[Goal]:
             " MB",
             _whole(results, "memory"),
         ),
+        Goal(
+            "CPU an event that figures add",
+            _percent(results.cpu_more("extras", "headrace", "bare")),
+            8,
+            " %",
+            _whole(results, "extras", "headrace") and _whole(results, "extras", "bare"),
+        ),
         Goal("CPU an event that compression adds", _more(results, "gzip"), 10, " %", _whole(results, "extras", "gzip")),
         Goal("bytes that are left of a stream by gzip", _left(results), 40, " %", _whole(results, "extras", "gzip")),
         Goal(

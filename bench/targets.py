@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.processes import BenchError, Process, free_port
+from headrace.backends.metrics import FOLDER_VARIABLE
 from headrace.backends.valkey import ValkeyError, find_binary
 
 NGINX = ("nginx", "/usr/sbin/nginx")
@@ -133,13 +134,20 @@ def _plain_django(place: Place) -> Started:
 
 
 def _headrace(place: Place, **more: str) -> Started:
-    env = _headrace_environment(place.folder / "data") | more
+    """Counting in a folder, as the workers of `headrace serve` do."""
+    counts = place.folder / "counts"
+    counts.mkdir()
+    env = _headrace_environment(place.folder / "data") | {FOLDER_VARIABLE: str(counts)} | more
     _migrate(env)
     port = free_port()
     command = _uvicorn("headrace.config.asgi:application", port)
     process = Process(command, cpu=place.cpu, log=place.folder / "log", env=env)
     path = "/api/projects/default/playground/chat/stream/"
     return _listening(process, port, path, _contract_body(place.upstream))
+
+
+def _bare(place: Place) -> Started:
+    return _headrace(place, HEADRACE_METRICS="no", HEADRACE_STATS_DAYS="0")
 
 
 def _compressing(place: Place) -> Started:
@@ -198,6 +206,7 @@ ALL = (
     Target("nginx", "nginx, `proxy_buffering off`", _nginx, lambda: "" if nginx_program() else INSTALL_NGINX),
     Target("django", "plain Django + httpx", _plain_django),
     Target("headrace", "Headrace", _headrace),
+    Target("bare", "Headrace, without figures and statistics", _bare),
     Target("gzip", "Headrace, compressing (gzip)", _compressing),
     Target("mirror", "Headrace, mirroring to Valkey", _mirroring, _no_valkey),
 )

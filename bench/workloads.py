@@ -16,7 +16,7 @@ DELAY = 100_000
 
 
 USUAL = frozenset({"direct", "nginx", "django", "headrace"})
-EXTRAS = frozenset({"headrace", "gzip", "mirror"})
+EXTRAS = frozenset({"headrace", "bare", "gzip", "mirror"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ _TITLES: dict[Name, str] = {
     "full": "Full pace: {streams} streams at once × {tokens} tokens",
     "paced": "Paced: {streams} streams × 20 tokens/s",
     "first": "First token: {requests} requests one at a time",
-    "extras": "What compression and a shared journal take: {streams} streams × 20 tokens/s",
+    "extras": "What figures, compression and a shared journal take: {streams} streams × 20 tokens/s",
     "memory": "Memory: {streams:,} open streams × 5 tokens/s",
 }
 

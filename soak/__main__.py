@@ -13,6 +13,8 @@ from pathlib import Path
 
 from soak import scenarios
 from soak.cluster import Cluster, cluster
+from soak.inputs import hostile_inputs
+from soak.neighbour import SETTINGS, noisy_neighbour
 from soak.scenarios import Figures, Scenario
 from soak.staying import nothing_stays
 
@@ -30,6 +32,8 @@ SHARED: Plan = [
 ]
 STAYING: Plan = [(nothing_stays, 10_000)]
 ROLLING: Plan = [(scenarios.rolling_restart, 200)]
+INPUTS: Plan = [(hostile_inputs, 100_000)]
+NEIGHBOUR: Plan = [(noisy_neighbour, 50)]
 
 
 async def main(scale: float, only: str) -> list[str]:
@@ -41,6 +45,8 @@ async def main(scale: float, only: str) -> list[str]:
         (2, STAYING, {"HEADRACE_REPLAY_SECONDS": "5"}),
         (2, SHARED, {}),
         (2, ROLLING, {"HEADRACE_DRAIN_SECONDS": "60"}),
+        (2, INPUTS, {}),
+        (1, NEIGHBOUR, SETTINGS),
     ):
         chosen = [(scenario, size) for scenario, size in plan if only in scenario.__name__]
         if chosen:

@@ -64,7 +64,7 @@ class Client:
             | fields
         ).encode()
         headers = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-        _, writer, head = await self._ask(port, f"POST {PLAYGROUND}/chat/stream/", headers, body)
+        _, writer, head = await self.ask(port, f"POST {PLAYGROUND}/chat/stream/", headers, body)
         writer.transport.abort()
         return head["x-stream-id"]
 
@@ -96,7 +96,7 @@ class Client:
     async def body(self, stream_id: str, encoding: str, after: int = 0) -> bytes:
         """The bytes of a stream in a content encoding, to their end."""
         headers = f"Last-Event-ID: {after}\r\nAccept-Encoding: {encoding}\r\n"
-        reader, writer, _ = await self._ask(None, f"GET {PLAYGROUND}/streams/{stream_id}/", headers, b"")
+        reader, writer, _ = await self.ask(None, f"GET {PLAYGROUND}/streams/{stream_id}/", headers, b"")
         data = b""
         try:
             while size := int(await reader.readuntil(b"\r\n"), 16):
@@ -108,7 +108,7 @@ class Client:
     async def _read_once(self, reading: Reading, stream_id: str, cut: Cut, port: int | None) -> None:
         try:
             path = f"GET {PLAYGROUND}/streams/{stream_id}/"
-            reader, writer, _ = await self._ask(port, path, f"Last-Event-ID: {reading.cursor}\r\n", b"")
+            reader, writer, _ = await self.ask(port, path, f"Last-Event-ID: {reading.cursor}\r\n", b"")
         except RefusedError as error:
             self.refusals[error.status] = self.refusals.get(error.status, 0) + 1
             if error.status != 503:
@@ -122,7 +122,7 @@ class Client:
         finally:
             writer.transport.abort()
 
-    async def _ask(
+    async def ask(
         self, port: int | None, line: str, headers: str, body: bytes
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, dict[str, str]]:
         """One request on a connection of its own. Raises RefusedError."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import django
+import hypothesis
 import pytest
 
 _DATA = tempfile.mkdtemp(prefix="headrace-tests-")
@@ -27,6 +28,16 @@ for name in [name for name in os.environ if name.startswith("HEADRACE_")] + ["DA
 os.environ["HEADRACE_DATA_DIR"] = _DATA
 os.environ["DJANGO_SETTINGS_MODULE"] = "headrace.config.settings"
 django.setup()
+hypothesis.settings.register_profile("untimed", deadline=None)  # how long an example takes is the machine's affair
+hypothesis.settings.load_profile("untimed")
+
+from headrace.stats.recording import recorder  # noqa: E402 - an app of Django's
+
+
+@pytest.fixture(autouse=True)
+def _no_statistics() -> None:
+    """Most tests have no database. Those of statistics start the recorder; so does whatever loads the apps anew."""
+    recorder.stop()
 
 
 @pytest.fixture

@@ -99,6 +99,13 @@ class LiveServer:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        if error is None:
+            self._check_for_keys()
+
+    def _check_for_keys(self) -> None:
+        """No server of any test has kept or logged the key that all of them are given."""
+        files = (path for path in self._log.parent.glob("*") if path.is_file() and path.suffix != ".key")
+        assert [path.name for path in files if KEY.encode() in path.read_bytes()] == []
 
     @property
     def log(self) -> str:

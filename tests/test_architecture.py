@@ -23,6 +23,7 @@ FLOORS = {
     "people": 4,
     "llm": 4,
     "gateway": 4,
+    "faces": 4,
     "stats": 4,
     "config": 5,
     "urls": 5,

@@ -9,12 +9,15 @@ import subprocess
 import sys
 import tarfile
 import threading
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from headrace.commands.backup import DATABASE, KEYS
+from headrace.commands.backup import DATABASE, DUMP, KEYS
+from tests.postgres import Postgres
 
 ROOT = Path(__file__).resolve().parents[1]
 ROWS = 2000
@@ -137,14 +140,82 @@ def test_a_damaged_backup_changes_nothing(tmp_path: Path, saved: Path, damage: s
     assert not (tmp_path / "evil.py").exists()
 
 
-def test_with_a_database_server_the_keys_travel_and_the_line_for_the_rest_is_said(tmp_path: Path) -> None:
-    url = "postgresql://user:word@127.0.0.1:1/none"
-    done = headrace(filled(tmp_path / "first"), "backup", str(tmp_path / "keys.tar.gz"), DATABASE_URL=url)
+def test_a_database_server_that_is_away_is_said_and_nothing_is_written(tmp_path: Path) -> None:
+    url = "postgresql://user:sesame@127.0.0.1:1/none"
+    done = headrace(filled(tmp_path / "first"), "backup", str(tmp_path / "out.tar.gz"), DATABASE_URL=url)
+    assert done.returncode == 1
+    assert "pg_dump" in done.stderr
+    assert "sesame" not in done.stdout + done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["first"]
+
+
+def test_without_postgresqls_tools_the_line_that_brings_them_is_said(tmp_path: Path) -> None:
+    url = "postgresql://user:sesame@127.0.0.1:1/none"
+    options = {"DATABASE_URL": url, "PATH": str(tmp_path)}
+    done = headrace(filled(tmp_path / "first"), "backup", str(tmp_path / "out.tar.gz"), **options)
+    assert done.returncode == 1
+    assert "apt-get install postgresql-client" in done.stderr
+    done = headrace(tmp_path / "first", "backup", "--keys-only", str(tmp_path / "out.tar.gz"), **options)
     assert done.returncode == 0, done.stderr
-    assert "pg_dump" in done.stdout
-    assert "word" not in done.stdout
-    with tarfile.open(tmp_path / "keys.tar.gz") as archive:
+    with tarfile.open(tmp_path / "out.tar.gz") as archive:
         assert set(archive.getnames()) == {"manifest.json", *KEYS}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make what belongs to another")
+def test_what_root_brings_back_belongs_to_the_service(tmp_path: Path, saved: Path) -> None:
+    folder = tmp_path / "service"
+    folder.mkdir(mode=0o700)
+    os.chown(folder, 12345, 12345)
+    assert headrace(folder, "restore", str(saved)).returncode == 0
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in folder.iterdir()} == {(12345, 12345)}
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    with Postgres() as server:
+        yield server
+
+
+def test_a_postgresql_database_travels_in_the_same_file(tmp_path: Path, postgres: Postgres) -> None:
+    first, second = postgres.url("first"), postgres.url("second")
+    postgres.tell("CREATE TABLE pairs (a serial PRIMARY KEY, b text); INSERT INTO pairs (b) VALUES ('x')", "first")
+    saved = tmp_path / "saved.tar.gz"
+    done = headrace(filled(tmp_path / "first"), "backup", str(saved), DATABASE_URL=first)
+    assert done.returncode == 0, done.stderr
+    with tarfile.open(saved) as archive:
+        assert set(archive.getnames()) == {"manifest.json", *KEYS, DUMP}
+    done = headrace(tmp_path / "second", "restore", str(saved), DATABASE_URL=second)
+    assert done.returncode == 0, done.stderr
+    assert postgres.tell("SELECT a, b FROM pairs", "second") == "1|x"
+    assert postgres.tell("INSERT INTO pairs (b) VALUES ('y') RETURNING a", "second").startswith("2")
+    postgres.tell("CREATE TABLE newer (c int)", "second")
+    refused = headrace(tmp_path / "second", "restore", str(saved), DATABASE_URL=second)
+    assert refused.returncode == 1
+    assert "restore --replace" in refused.stderr
+    done = headrace(tmp_path / "second", "restore", "--replace", str(saved), DATABASE_URL=second)
+    assert done.returncode == 0, done.stderr
+    tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+    assert postgres.tell(tables, "second") == "pairs", "what a newer version made must not be in its way"
+    assert postgres.tell("SELECT a, b FROM pairs", "second") == "1|x"
+    (aside,) = (tmp_path / "second").glob("before-restore-*")
+    assert {path.name for path in aside.iterdir()} == {*KEYS, DUMP}
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in aside.iterdir())
+
+
+def test_a_postgresql_database_in_use_or_of_another_kind_is_left_alone(
+    tmp_path: Path, postgres: Postgres, saved: Path
+) -> None:
+    url = postgres.url("busy")
+    postgres.tell("CREATE TABLE pairs (a int)", "busy")
+    dump = tmp_path / "dump.tar.gz"
+    assert headrace(filled(tmp_path / "other"), "backup", str(dump), DATABASE_URL=url).returncode == 0
+    with psycopg.connect(postgres.address("busy")):
+        refused = headrace(tmp_path / "other", "restore", "--replace", str(dump), DATABASE_URL=url)
+    assert "is in use: stop the server first" in refused.stderr
+    wrong = headrace(tmp_path / "new", "restore", str(saved), DATABASE_URL=url)
+    assert (wrong.returncode, "DATABASE_URL names a PostgreSQL server" in wrong.stderr) == (1, True)
+    wrong = headrace(tmp_path / "newer", "restore", str(dump))
+    assert (wrong.returncode, "set DATABASE_URL" in wrong.stderr) == (1, True)
 
 
 def test_nothing_to_back_up_is_said(tmp_path: Path) -> None:

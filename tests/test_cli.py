@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from headrace import cli
 from headrace.backends.localmodel import DEFAULT_LOCAL_MODEL, LOCAL_MODELS
 from headrace.commands.chat import Screen, figures
-from headrace.commands.choice import KEY_VARIABLE, USUAL_MODELS, choose
+from headrace.commands.choice import KEY_VARIABLE, choose
 from headrace.commands.discovery import FoundServer, Place, found_servers
 from headrace.commands.terminal import CommandError
 from headrace.providers.presets import PRESETS
+from headrace.providers.usual import USUAL_MODELS
 from headrace.stream.events import Finish, Timing, Usage
 
 OLLAMA = FoundServer("ollama", "http://127.0.0.1:11434", ("qwen3:8b", "gemma3"))

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from soak import scenarios
 from soak.cluster import cluster
+from soak.inputs import hostile_inputs
+from soak.neighbour import LIMIT, NOISE, SETTINGS, noisy_neighbour
 from soak.scenarios import Scenario
 from soak.staying import nothing_stays
 
@@ -46,6 +48,18 @@ async def test_a_rolling_restart_loses_no_byte() -> None:
     async with cluster(2, HEADRACE_DRAIN_SECONDS="20") as running:
         figures = await scenarios.rolling_restart(running, 10)
         assert figures["endings"] == {"stop": 12}
+
+
+@pytest.mark.timeout(180)
+async def test_no_input_is_answered_by_a_fault_or_ends_a_worker() -> None:
+    async with cluster(1) as running:
+        assert (await hostile_inputs(running, 500))["inputs"] == 500
+
+
+async def test_a_noisy_project_is_refused_and_its_neighbour_is_not() -> None:
+    async with cluster(1, **SETTINGS) as running:
+        figures = await noisy_neighbour(running, 1)
+    assert figures["noisy_refused"] > NOISE - LIMIT
 
 
 async def test_streams_leave_nothing_behind() -> None:

@@ -40,11 +40,14 @@ def _parser() -> argparse.ArgumentParser:
     _chat_arguments(chat)
     doctor = commands.add_parser(
         "doctor",
-        help="say what an endpoint really does",
-        description="Ask an endpoint and say what it does.",
+        help="say what an endpoint really does, or what holds streams back",
+        description="Ask a model's endpoint and say what it does; of a Headrace server, say what holds streams back.",
         epilog=KEYS,
     )
     _doctor_arguments(doctor)
+    about = "Write one answer of an endpoint into NAME.stream, and what we make of it into NAME.json."
+    record = commands.add_parser("record", help="record a stream as a fixture", description=about, epilog=KEYS)
+    _record_arguments(record)
     _backup_arguments(commands)
     _users_arguments(commands)
     _secrets_arguments(commands)
@@ -75,20 +78,39 @@ def _chat_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _doctor_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("url", metavar="URL", help="its address, such as http://127.0.0.1:8000/v1")
+    parser.add_argument(
+        "url", metavar="URL", help="such as http://127.0.0.1:11434/v1, or your own https://chat.example.com"
+    )
     parser.add_argument("--model", default="", help="the model's name; without it, the first that the endpoint lists")
     parser.add_argument("--provider", default="", help="openai, deepseek, ollama, …; without it, as the address tells")
     parser.add_argument(
         "--timeout", type=_seconds, default="60", help="seconds to wait for the next byte (%(default)s)"
     )
+    parser.add_argument(
+        "--silence", type=_silence, metavar="SECONDS", help="of a Headrace server: how long a silence to try; 0: none"
+    )
     parser.add_argument("--json", action="store_true", help="the findings as one JSON object")
     parser.set_defaults(command=_doctor)
 
 
+def _record_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("url", metavar="URL", help="the endpoint's address, such as https://api.example.com/v1")
+    parser.add_argument("name", metavar="NAME", help="where to write, without an ending; never written over")
+    parser.add_argument("--model", default="", help="the model's name; without it, the first that the endpoint lists")
+    parser.add_argument("--provider", default="", help="openai, deepseek, ollama, …; without it, as the address tells")
+    parser.add_argument("--prompt", default="", help="what to ask; without it, a question with a short answer")
+    parser.add_argument("--tool", action="store_true", help="offer a tool, and ask for what it knows")
+    parser.add_argument(
+        "--timeout", type=_seconds, default="60", help="seconds to wait for the next byte (%(default)s)"
+    )
+    parser.set_defaults(command=_record)
+
+
 def _backup_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    about = "Write the embedded database and the keys into one private file; the server may run meanwhile."
+    about = "Write the database and the keys into one private file; the server may run meanwhile."
     backup = commands.add_parser("backup", help="save database and keys in one file", description=about)
     backup.add_argument("file", help="where to write, such as headrace-2026-11-24.tar.gz; never written over")
+    backup.add_argument("--keys-only", action="store_true", help="leave the database to its own tools")
     backup.set_defaults(command=_back_up)
     about = "Bring a backup into the data folder (HEADRACE_DATA_DIR). Stop the server first."
     restore = commands.add_parser("restore", help="bring a backup back", description=about)
@@ -127,6 +149,12 @@ def _chat(arguments: argparse.Namespace) -> int:
 
 def _doctor(arguments: argparse.Namespace) -> int:
     from headrace.commands.doctor import run
+
+    return run(arguments)
+
+
+def _record(arguments: argparse.Namespace) -> int:
+    from headrace.commands.record import run
 
     return run(arguments)
 
@@ -171,6 +199,10 @@ def _workers(text: str) -> int:
 
 def _seconds(text: str) -> float:
     return float(_whole(text, 1, 3600))
+
+
+def _silence(text: str) -> int:
+    return _whole(text, 0, 300)
 
 
 def _whole(text: str, least: int, most: int) -> int:

@@ -21,6 +21,7 @@ from headrace.common.guard import PAGE_POLICY, guarded_patterns
 from headrace.common.identity import allows
 from headrace.common.rest import RestAPI
 from headrace.llm import openapi
+from headrace.llm.doctor_api import router as doctor_router
 from headrace.projects.finding import has_configurations, has_projects
 
 _OURS = Path(__file__).parent / "static" / "headrace"
@@ -50,20 +51,29 @@ api = RestAPI(
     urls_namespace="headrace-api",
     documents=lambda: [openapi.document()],
 )
+api.add_router("", doctor_router)
 if has_projects():
     from headrace.projects.api import router as projects_router
 
     api.add_router("", projects_router)
 if has_configurations():
     from headrace.llm.api import router as models_router
+    from headrace.llm.found_api import router as found_router
     from headrace.llm.providers_api import router as providers_router
 
     api.add_router("", models_router)
     api.add_router("", providers_router)
+    api.add_router("", found_router)
 if apps.is_installed("headrace.people"):
     from headrace.people.api import router as people_router
 
     api.add_router("", people_router)
+if apps.is_installed("headrace.stats"):
+    from headrace.stats.api import router as stats_router
+    from headrace.stats.budget_api import router as budgets_router
+
+    api.add_router("", stats_router)
+    api.add_router("", budgets_router)
 
 
 async def docs(request: HttpRequest) -> HttpResponse:

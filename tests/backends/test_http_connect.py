@@ -11,13 +11,12 @@ import pytest
 
 from headrace.backends import connector as connecting
 from headrace.backends.egress import EgressPolicy
-from headrace.backends.http import HTTPClient, ignored_proxy_note
+from headrace.backends.http import HTTPClient
 from headrace.backends.http_dial import open_socket
 from headrace.backends.http_pool import MIN_REST
 from headrace.errors import UpstreamError
 from headrace.testing import Blackhole, Refuse, Resolve, ScriptedUpstream, Secure, Send, response
 from tests.backends.asking import KEY, PLENTY, ask, client_of, post, whole, within
-from tests.backends.proxy import LoopbackProxy
 
 GOOD = Send(response(b"good"))
 
@@ -306,101 +305,3 @@ async def test_a_handshake_that_is_hung_up_on_may_be_tried_again() -> None:
 def test_a_file_of_authorities_that_cannot_be_read_is_said_at_once() -> None:
     with pytest.raises(OSError, match="No such file"):
         HTTPClient(egress=EgressPolicy(), ca_bundle="/nowhere/authority.pem")
-
-
-# Proxies.
-
-
-async def test_a_tunnel_through_the_operators_proxy() -> None:
-    with ScriptedUpstream([Resolve(), Secure(), GOOD]) as upstream:
-        async with LoopbackProxy(upstream.port) as proxy:
-            options = {
-                "proxy": f"http://user:p%40ss@127.0.0.1:{proxy.port}",
-                "resolver": Names(upstream_test=[["93.184.216.34"]]),
-            }
-            async with client_of(upstream, **options) as asking:
-                assert await whole(await ask(asking, upstream.url)) == b"good"
-    (head,) = proxy.heads
-    assert head.startswith(f"CONNECT upstream.test:{upstream.port} HTTP/1.1\r\n".encode())
-    assert b"proxy-authorization: Basic dXNlcjpwQHNz\r\n" in head
-    assert KEY.encode() not in head
-    assert "proxy-authorization" not in upstream.requests[0].headers
-
-
-@pytest.mark.parametrize(
-    "resolver", [Names(upstream_test=[["93.184.216.34"]]), Names()], ids=["public", "unknown here"]
-)
-async def test_plain_http_through_the_proxy_has_the_whole_url(resolver: Names) -> None:
-    with ScriptedUpstream([Resolve(), GOOD]) as upstream:
-        async with (
-            LoopbackProxy(upstream.port) as proxy,
-            client_of(upstream, proxy=f"http://127.0.0.1:{proxy.port}", resolver=resolver) as asking,
-        ):
-            assert await whole(await ask(asking, upstream.url)) == b"good"
-    assert upstream.requests[0].target == f"http://upstream.test:{upstream.port}/v1/chat/completions"
-    assert upstream.requests[0].headers["host"] == f"upstream.test:{upstream.port}"
-
-
-@pytest.mark.parametrize("named", [False, True])
-async def test_addresses_that_are_not_public_are_not_asked_through_the_proxy(named: bool) -> None:
-    with ScriptedUpstream([Resolve(), GOOD] if named else [GOOD]) as upstream:
-        async with LoopbackProxy(upstream.port) as proxy:
-            async with client_of(upstream, proxy=f"http://127.0.0.1:{proxy.port}") as asking:
-                assert await whole(await ask(asking, upstream.url)) == b"good"
-            assert proxy.heads == []
-
-
-@pytest.mark.parametrize(
-    "url", ["https://127.0.0.1/", "https://rebound.test/", "http://plain.test/", "http://unknown.test/"]
-)
-async def test_the_proxy_is_no_way_around_the_policy(url: str) -> None:
-    names = Names(rebound_test=[["10.0.0.1"]], plain_test=[["93.184.216.34"]])
-    async with LoopbackProxy() as proxy:
-        asking = client(names, open_socket, "203.0.113.0/24", proxy=f"http://127.0.0.1:{proxy.port}")
-        assert (await error_of(asking, url)).code in ("egress_refused", "upstream_dns")
-        assert proxy.heads == []
-
-
-@pytest.mark.parametrize(
-    "refusal",
-    [
-        b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
-        b"HTTP/1.1 403 Forbidden\r\n\r\n<html>",
-        b"garbage\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\n",
-        b"x" * 20_000,
-    ],
-)
-async def test_a_proxy_that_refuses_is_named(refusal: bytes) -> None:
-    async with LoopbackProxy(refusal=refusal) as proxy:
-        asking = client(Names(), open_socket, proxy=f"http://user:secret@127.0.0.1:{proxy.port}")
-        error = await error_of(asking, "https://a.test/")
-    assert error.code == "upstream_unreachable"
-    assert f"the proxy 127.0.0.1:{proxy.port}" in error.message
-    assert "secret" not in error.message
-
-
-@pytest.mark.parametrize(
-    "url", ["https://proxy:1", "proxy:3128", "http://", "http://a:b@c:99999", "socks5://a:1", "http://a/b"]
-)
-def test_a_proxy_that_is_none_is_said_at_once(url: str) -> None:
-    with pytest.raises(ValueError, match="HEADRACE_UPSTREAM_PROXY") as caught:
-        HTTPClient(egress=EgressPolicy(), proxy=url)
-    assert "a:b@" not in str(caught.value)
-
-
-async def test_a_proxy_in_the_environment_is_not_used_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with LoopbackProxy() as proxy:
-        monkeypatch.setenv("HTTPS_PROXY", f"http://user:secret@127.0.0.1:{proxy.port}")
-        asking = HTTPClient(egress=EgressPolicy(), resolver=Names(a_test=[["93.184.216.34"]]), dial=Dialled())
-        error = await error_of(asking, "https://a.test/")
-        assert proxy.heads == []
-    assert "HTTPS_PROXY is set and not used" in error.message
-    assert "HEADRACE_UPSTREAM_PROXY" in error.message
-    assert "secret" not in error.message
-
-
-def test_the_note_is_empty_without_a_proxy() -> None:
-    assert ignored_proxy_note({}) == ""
-    assert ignored_proxy_note({"HTTPS_PROXY": ""}) == ""
-    assert "all_proxy" in ignored_proxy_note({"all_proxy": "x"})

@@ -486,3 +486,16 @@ async def test_a_server_that_was_never_there_does_not_hold_up_a_stream(caplog: p
         assert [known.stream_id for known in await journal.listing("")] == []
     assert "is away" in caplog.text
     assert "hunter2" not in caplog.text
+
+
+async def test_how_far_it_is_behind_and_away_is_told_to_whoever_watches(valkey: RunningServer, hasty: None) -> None:
+    async with workers(valkey.url, 1) as (journal,), journal.writer("s", on_cancel=nothing) as writer:
+        writer.append(numbered(1, 2))
+        await until(lambda: journal.lag == 0.0)
+        assert not journal.away
+        valkey.stop()
+        writer.append(numbered(3, 2))
+        await until(lambda: journal.away and journal.lag > 0.5, LOST_SECONDS)
+        valkey.start()
+        await until(lambda: not journal.away and journal.lag == 0.0, LOST_SECONDS)
+        writer.append([Finish()])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from headrace.common.access import Asked, is_loopback_host, login_refusal, refusal
+from headrace.common.access import Asked, is_loopback_host, login_refusal, needs_login, refusal
 from headrace.common.conf import Settings
 
 LOCAL = Settings()
@@ -207,6 +207,19 @@ def test_who_must_log_in() -> None:
         found = login_refusal(Asked(method, path), settings, authenticated=authenticated)
         assert (found is None) is let_in, (method, path, authenticated)
         assert found is None or found.status == 401
+
+
+@pytest.mark.parametrize("auth", ["none", "required"])
+@pytest.mark.parametrize("token", ["", "scrape"])
+@pytest.mark.parametrize("site", [False, True])
+def test_who_may_read_the_figures(auth: str, token: str, site: bool) -> None:
+    """Whoever has the token, wherever there is one; without one whoever may be here at all, where nobody logs in."""
+    settings = Settings(auth=auth, metrics_token=token)  # type: ignore[arg-type]
+    for given_token, right in (("", False), ("scrap", False), ("scrape\u00e9", False), ("scrape", token == "scrape")):
+        asked = Asked("GET", "/metrics", host=HOST, authorization=f"Bearer {given_token}")
+        let_in = refusal(asked, settings) is None and not needs_login(asked, settings, site=site)
+        assert let_in is (right if token else auth == "none" and not site)
+    assert refusal(Asked("GET", "/metrics", host="rebound.example"), settings) is not None
 
 
 def test_refusals_repeat_headers_harmlessly() -> None:

@@ -55,6 +55,8 @@ def test_every_field_can_be_set_in_both_ways(tmp_path: Path) -> None:
         "TOKEN_REQUESTS": "50",
         "MAX_ANSWER": "1000",
         "AUDIT_DAYS": "30",
+        "STATS_DAYS": "40",
+        "STATS_SUMMARY_DAYS": "400",
         "OIDC_ISSUER": "https://login.example",
         "OIDC_CLIENT_ID": "headrace",
         "OIDC_CLIENT_SECRET": "sesame",
@@ -75,6 +77,7 @@ def test_every_field_can_be_set_in_both_ways(tmp_path: Path) -> None:
         "ORPHAN_SECONDS": "2",
         "MAX_BODY_BYTES": "2048",
         "MAX_STREAMS": "7",
+        "METRICS": "no",
         "METRICS_TOKEN": "t",
         "DRAIN_SECONDS": "1",
         "STALL_SECONDS": "5",
@@ -119,6 +122,8 @@ def test_the_environment_wins() -> None:
         ("ALLOWED_ORIGINS", "null", "such as https://app.example.com"),
         ("CA_BUNDLE", "/there/is/none", "a file that exists"),
         ("UPSTREAM_PROXY", "proxy:3128", "http://proxy.example.com:3128"),
+        ("UPSTREAM_PROXY", "openai=ftp://proxy:1", "openai=socks5://127.0.0.1:1080"),
+        ("UPSTREAM_PROXY", "openai=http://a:1,openai=http://b:1", "each provider once"),
     ],
 )
 def test_a_wrong_value_says_what_would_be_right(name: str, value: Any, right: str) -> None:
@@ -129,6 +134,17 @@ def test_a_wrong_value_says_what_would_be_right(name: str, value: Any, right: st
     if isinstance(value, str):
         with pytest.raises(SettingError, match=f"HEADRACE_{name} must be"):
             load({}, {f"HEADRACE_{name}": value})
+
+
+def test_proxies_go_by_provider() -> None:
+    settings = load({}, {"HEADRACE_UPSTREAM_PROXY": "openai=socks5://127.0.0.1:1, groq=none ,http://u:p=q@proxy:2"})
+    assert [settings.proxy_of(name) for name in ("openai", "groq", "anthropic")] == [
+        "socks5://127.0.0.1:1",
+        None,
+        "http://u:p=q@proxy:2",
+    ]
+    assert load({"UPSTREAM_PROXY": {"openai": "http://a:1"}}, {}).proxy_of("groq") is None
+    assert load({"UPSTREAM_PROXY": None}, {}).proxy_of("openai") is None
 
 
 def test_a_secret_is_never_shown() -> None:

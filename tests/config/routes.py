@@ -18,6 +18,8 @@ VALUES = {
     "member_id": "none",
     "invitation_id": "none",
     "token_id": "none",
+    "measure": "tokens",
+    "period": "month",
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.asgi import get_asgi_application
-from django.test import Client
+from django.test import Client, override_settings
 
 from headrace.common.conf import load
 from tests.config.asgi_calls import call
@@ -80,7 +80,9 @@ def check(method: str, route: str, response: Any, status: int, code: str) -> Non
         return
     answer = json.loads(response.content)
     assert answer["code"] == code
-    assert set(answer) == {"error", "code", "field"}
+    assert set(answer) - {"type"} == {"error", "code", "field"}, (
+        "beside them only what Anthropic's errors say of themselves"
+    )
 
 
 def test_the_tables_are_walked_whole() -> None:
@@ -89,6 +91,7 @@ def test_the_tables_are_walked_whole() -> None:
         "/",
         "/healthz",
         "/readyz",
+        "/metrics",
         "/static/headrace/home.js",
         "/api/docs",
         "/api/openapi.json",
@@ -153,12 +156,17 @@ def test_an_allowed_origin_gets_in_with_cors_and_no_other(database: None, headra
     response = Client().post(path, data="{}", content_type=JSON, headers=foreign)
     assert response.status_code == 400
     assert response["Access-Control-Allow-Origin"] == "https://app.example"
-    preflight = Client().options(path, headers=foreign | {"access-control-request-method": "POST"})
+    asked = {
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "x-stainless-lang, x-api-key, no name",
+    }
+    preflight = Client().options(path, headers=foreign | asked)
     assert preflight.status_code == 204
     assert "POST" in preflight["Access-Control-Allow-Methods"]
     assert preflight["Access-Control-Allow-Credentials"] == "true"
     allowed = {name.strip().lower() for name in preflight["Access-Control-Allow-Headers"].split(",")}
-    assert {"authorization", "content-type", "idempotency-key", "last-event-id"} <= allowed
+    ours = {"authorization", "content-type", "idempotency-key", "last-event-id"}
+    assert allowed == ours | {"x-stainless-lang", "x-api-key", "noname"}, "the SDKs' own headers are asked for"
     assert {"X-Stream-Id", "Retry-After"} <= set(response["Access-Control-Expose-Headers"].split(", "))
     assert "Origin" in response["Vary"]
     for origin in ("https://evil.example", "https://app.example.evil", "http://app.example", "null"):
@@ -226,10 +234,12 @@ class TestWhereEverybodyLogsIn:
             if not is_public(route):
                 check("GET", route, await call(application, "GET", route, SELF), 401, "unauthenticated")
 
-    def test_metrics_take_the_token_only(self) -> None:
-        for token, status in (("", 401), ("Bearer wrong", 401), ("Basic scrape", 401), ("Bearer scrape", 404)):
-            headers = SELF | ({"authorization": token} if token else {})
-            assert Client().get("/metrics", headers=headers).status_code == status
+    @pytest.mark.parametrize(("urlconf", "path"), [(OURS, "/metrics"), (INCLUDED, "/watch/figures")])
+    def test_metrics_take_the_token_only(self, urlconf: str, path: str) -> None:
+        with override_settings(ROOT_URLCONF=urlconf, **({"MIDDLEWARE": []} if urlconf == INCLUDED else {})):
+            for token, status in (("", 401), ("Bearer wrong", 401), ("Basic scrape", 401), ("Bearer scrape", 200)):
+                headers = SELF | ({"authorization": token} if token else {})
+                assert Client().get(path, headers=headers).status_code == status
 
     def test_metrics_are_shut_without_a_token(self, headrace_settings: Any) -> None:
         headrace_settings.HEADRACE = {"AUTH": "required"}

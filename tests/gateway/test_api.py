@@ -263,6 +263,15 @@ def test_a_bad_request_names_the_field_as_openai_does(server: LiveServer, change
     assert param.rpartition(".")[2] in error["message"]
 
 
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
+def test_a_value_that_the_model_refuses_is_named_as_it_was_sent(server: LiveServer, path: str) -> None:
+    with ScriptedUpstream(refusing("400 Bad Request", "max_tokens must be at most 4096")) as upstream:
+        body = {"model": stored(server, upstream), "messages": QUESTION, "max_tokens": 9000}
+        told = json.load(server.post(path, body))["error"]
+    assert told["message"].startswith("max_tokens: 9000 was sent, at most 4096 is allowed")
+    assert told["param"] == "max_tokens"
+
+
 @pytest.mark.parametrize("name", ["nothing", "nobody/knows", "/x", "x/", "deepseek-ai/DeepSeek-V3"])
 def test_a_model_that_is_unknown(server: LiveServer, name: str) -> None:
     answer = ask(server, name)

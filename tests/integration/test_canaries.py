@@ -1,7 +1,7 @@
 """Canaries in every place where a key can enter: after faults, wrong requests and a crash, none has been kept or told.
 
-Kept is what lies in the data folder (database, its log, everything but the key files themselves) and in the server's
-log; told is every answer that is not the one which shows a new secret.
+Kept is what lies in the data folder (database, its log, everything but the key files themselves), in the server's log,
+in the shared journal and in a backup; told is every answer that is not the one which shows a new secret.
 """
 
 from __future__ import annotations
@@ -11,14 +11,17 @@ import os
 import re
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+import redis
 
-from headrace.testing import Close, Reset, ScriptedUpstream, Send, response
+from headrace.testing import Close, Reset, ScriptedUpstream, Send, chunk, response, sse, stream_head
+from tests.backends.redis_servers import RunningServer, valkey_binary
 from tests.live import MESSAGES, ROOT, STREAM, LiveServer, model_at
 
 pytestmark = pytest.mark.timeout(120)
@@ -26,7 +29,10 @@ pytestmark = pytest.mark.timeout(120)
 P = "/api/projects/default/"
 KEYS = {
     name: f"sk-canary-{name}-0123456789abcdef"
-    for name in ("inline", "stored", "moved", "misplaced", "header", "query", "password", "wrongpassword")
+    for name in (
+        *("inline", "stored", "fallback", "moved", "misplaced", "listing", "streamed", "gateway"),
+        *("header", "query", "password", "wrongpassword"),
+    )
 }
 ENVIRONMENT = {
     "OPENAI_API_KEY": "sk-canary-environment-0123456789abcdef",
@@ -35,7 +41,14 @@ ENVIRONMENT = {
     "HEADRACE_OIDC_ISSUER": "http://127.0.0.1:9",
     "HEADRACE_OIDC_CLIENT_ID": "headrace",
     "HEADRACE_OIDC_CLIENT_SECRET": "sk-canary-oidc-0123456789abcdef",
+    "HEADRACE_UPSTREAM_PROXY": "http://proxy:sk-canary-proxy-0123456789abcdef@127.0.0.1:9",
+    "HEADRACE_SECRET_KEYS": "sk-canary-secret-0123456789abcdefghijklmno0=",
 }
+JOURNAL_PASSWORD = "sk-canary-journal-0123456789abcdef"
+SECRETS = [
+    *re.findall(r"sk-canary-\w+-\w+=?", " ".join([*ENVIRONMENT.values(), JOURNAL_PASSWORD])),
+    *KEYS.values(),
+]
 ECHOED = [KEYS[name] for name in ("inline", "stored", "stored")]
 PREPARE = "from headrace.commands.database import *; migrate(); invite_owner('http://x')"
 
@@ -54,7 +67,9 @@ class Scene:
         found = re.search(r"/sign/link#(\S+)", prepared)
         assert found
         self.link = found[1]
-        self.server = LiveServer.uvicorn(folder, **settings, **ENVIRONMENT)
+        self.journal = RunningServer(valkey_binary(), "--requirepass", JOURNAL_PASSWORD, "--rdbcompression", "no")
+        journal = self.journal.url.replace("unix://", f"unix://:{JOURNAL_PASSWORD}@")
+        self.server = LiveServer.uvicorn(folder, **settings, **ENVIRONMENT, REDIS_URL=journal)
         self.headers: dict[str, str] = {}
 
     def ask(self, method: str, path: str, body: object = None, *, silent: bool = False, **headers: str) -> Any:
@@ -72,14 +87,37 @@ class Scene:
 
     def kept(self) -> dict[str, bytes]:
         files = (path for path in self.folder.rglob("*") if path.is_file() and path.suffix != ".key")
-        return {str(path.relative_to(self.folder)): path.read_bytes() for path in files}
+        found = {str(path.relative_to(self.folder)): path.read_bytes() for path in files}
+        return found | self._mirrored() | self._backup()
+
+    def _mirrored(self) -> dict[str, bytes]:
+        """Everything in the shared journal, as it would lie on a disk."""
+        path = self.journal.url.removeprefix("unix://")
+        with redis.Redis(unix_socket_path=path, password=JOURNAL_PASSWORD) as server:
+            names = list(server.scan_iter(count=1000))
+            assert names, "the journal holds the streams"
+            return {f"journal {name!r}": name + bytes(server.dump(name) or b"") for name in names}
+
+    def _backup(self) -> dict[str, bytes]:
+        """The file that `headrace backup` exports, unpacked; the key files in it are keys by right."""
+        target = self.folder.parent / f"{self.folder.name}-backup.tar.gz"
+        target.unlink(missing_ok=True)
+        environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "HEADRACE_DATA_DIR": str(self.folder)}
+        command = [sys.executable, "-m", "headrace.cli", "backup", str(target)]
+        subprocess.run(command, env=environment, capture_output=True, check=True)
+        with tarfile.open(target) as archive:
+            names = [name for name in archive.getnames() if not name.endswith(".key")]
+            return {f"backup {name}": archive.extractfile(name).read() for name in names}  # type: ignore[union-attr]
 
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
     each = Scene(tmp_path)
-    with each.server:
-        yield each
+    try:
+        with each.server:
+            yield each
+    finally:
+        each.journal.close()
 
 
 def echo(key: str) -> list[Any]:
@@ -89,27 +127,42 @@ def echo(key: str) -> list[Any]:
     return [Send(response(body, status="401 Unauthorized", content_type="application/json")), Close()]
 
 
+def streamed(key: str) -> list[Any]:
+    """A provider whose model says the key in its answer, and breaks off with it in an error."""
+    said = [sse({"choices": [{"index": 0, "delta": {"content": "I am "}}]})]
+    said.append(sse({"error": {"message": f"key {key} is out of quota", "code": "insufficient_quota"}}))
+    return [Send(stream_head() + b"".join(map(chunk, said))), Reset()]
+
+
 def test_no_key_is_kept_or_told(scene: Scene) -> None:
     token = _people(scene)
-    with ScriptedUpstream(*map(echo, ECHOED), *[[Reset()]] * 9) as upstream:
+    scripts = [*map(echo, ECHOED), streamed(KEYS["streamed"])]
+    with ScriptedUpstream(*scripts, *[[Reset()]] * 30) as upstream:
         _faults(scene, f"{upstream.url}/v1")
         asked = b"".join(each.raw_head + each.body for each in upstream.requests)
     _wrong_requests(scene, token)
     for path in ("models/", "playground/streams/", "audit/", "tokens/", "members/"):
         scene.ask("GET", P + path)
-    scene.ask("GET", "/api/audit/")
+    listed = scene.ask("GET", P + "playground/streams/")["streams"]
+    assert len(listed) > 4
+    for place in (f"{P}playground/streams/{each['streamId']}/" for each in listed):
+        scene.ask("GET", f"{place}?includeUsage=true")
+        scene.ask("GET", f"{place}wire/")
+    for path in ("/api/audit/", "/api/providers/", "/api/openapi.json", "/api/doctor/", "/readyz"):
+        scene.ask("GET", path)
     scene.ask("GET", "/metrics", Authorization=f"Bearer {ENVIRONMENT['HEADRACE_METRICS_TOKEN']}")
     scene.server.process.kill()
     scene.server.process.wait()
-    secrets = [*KEYS.values(), *(value for value in ENVIRONMENT.values() if "canary" in value), token, scene.link]
-    for secret in secrets:
+    kept = scene.kept()
+    assert any(b"I am " in data for name, data in kept.items() if name.startswith("journal")), "answers are seen there"
+    for secret in [*SECRETS, token, scene.link]:
         for form in (secret, secret[:-4], secret[8:]):
             assert not any(form in text for text in scene.told), f"{form} was told"
-            assert [name for name, data in scene.kept().items() if form.encode() in data] == []
-    assert KEYS["inline"].encode() in asked  # they did go where they were meant to
-    assert KEYS["stored"].encode() in asked
-    for name in ENVIRONMENT.values():
-        assert "canary" not in name or name.encode() not in asked  # and no key of the server's went anywhere
+            assert [name for name, data in kept.items() if form.encode() in data] == []
+    for name in ("inline", "stored", "streamed", "listing", "fallback"):
+        assert KEYS[name].encode() in asked, f"{name} did not go where it was meant to"
+    for name in SECRETS[: -len(KEYS)]:
+        assert name.encode() not in asked, "no key of the server's went anywhere"
 
 
 def _people(scene: Scene) -> str:
@@ -128,6 +181,11 @@ def _faults(scene: Scene, url: str) -> None:
     made = scene.ask("POST", P + "models/", stored)
     for _ in range(2):
         scene.chat({"configId": made["configId"]})
+    scene.chat(model_at(url, apiKey=KEYS["streamed"]))
+    other = scene.ask("POST", P + "models/", stored | {"name": "n", "apiKey": KEYS["fallback"]})
+    first = {"name": "f", "endpoint": f"{url[:-3]}/v2", "apiKey": KEYS["moved"], "fallbacks": [other["configId"]]}
+    scene.chat({"configId": scene.ask("POST", P + "models/", stored | first)["configId"]})
+    scene.ask("POST", "/api/providers/openai/models/", {"endpoint": url, "apiKey": KEYS["listing"]})
     scene.chat({"providerId": "openai", "endpoint": url, "modelId": "m"})
     scene.ask(
         "PATCH", f"{P}models/{made['configId']}/", {"endpoint": "https://api.example.com", "apiKey": KEYS["moved"]}
@@ -146,6 +204,15 @@ def _wrong_requests(scene: Scene, token: str) -> None:
     ):
         scene.chat(model)
         scene.ask("POST", P + "models/", model | {"name": "x"})
+    bearer = {"Authorization": f"Bearer {KEYS['gateway']}", "Cookie": ""}
+    scene.ask("POST", "/v1/chat/completions", {"model": "openai/m", "messages": MESSAGES}, **bearer)
+    scene.ask("POST", STREAM, {"messages": MESSAGES, "model": {"providerId": "openai"}, "apiKey": key})
+    scene.ask("POST", STREAM, {"messages": MESSAGES, "model": {}, "key": key, "extraBody": {"api_key": [key]}})
+    scene.ask("POST", STREAM, f'{{"model": {{"apiKey": "{key}"'.encode())
+    for path in ("/v1/messages", "/v1/ui-messages", "/api/chat"):
+        scene.ask("POST", path, {"model": "openai/m", "messages": MESSAGES}, **bearer)
+        scene.ask("POST", path, {"model": "openai/m", "messages": MESSAGES}, **{"X-Api-Key": KEYS["header"]})
+    scene.ask("GET", "/api/found/", **bearer)
     scene.ask("GET", f"{P}models/", **{"X-Api-Key": KEYS["header"]})
     scene.ask(
         "POST", "/v1/chat/completions", {"model": "openai/m", "messages": MESSAGES}, **{"X-Api-Key": KEYS["header"]}

@@ -64,7 +64,7 @@ def send(client: Client, case: Any) -> Any:
     return client.generic(case.method.upper(), path, **options)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(300 + 60 * EXAMPLES)
 def test_no_input_of_the_document_breaks_the_server(operator: Client, people: People) -> None:  # noqa: F811
     seen: list[str] = []
     for operation in operations(operator):

@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 
 from headrace.testing import ScriptedUpstream
 from tests.live import CHAT, MESSAGES, ROOT, LiveServer
@@ -96,3 +97,20 @@ def test_people_by_their_operator(tmp_path: Path) -> None:
         assert "again" in headrace(tmp_path, "users", "enable", "ann", **people).stdout
         assert server.get("/api/me/", headers=cookie).status == 200
     assert prepare(tmp_path, **people) == ""
+
+
+def test_who_signed_in_at_one_machine_is_known_at_the_next(tmp_path: Path) -> None:
+    """Machines share the database and the keys of sealing, and nothing else."""
+    shared = {"HEADRACE_AUTH": "required", "HEADRACE_SECRET_KEYS": Fernet.generate_key().decode()}
+    shared["DATABASE_URL"] = f"sqlite:///{tmp_path}/shared.sqlite3"
+    folders = [tmp_path / "one", tmp_path / "other"]
+    for folder in folders:
+        folder.mkdir()
+    secret = re.search(r"/sign/link#(\S+)", prepare(folders[0], **shared))
+    assert secret
+    with LiveServer.uvicorn(folders[0], **shared) as one, LiveServer.uvicorn(folders[1], **shared) as other:
+        given = {"secret": secret[1], "name": "ann", "password": "a long enough phrase"}
+        cookie = {"Cookie": str(one.post("/sign/link", given).headers["Set-Cookie"]).partition(";")[0]}
+        for server in (one, other, one):
+            assert json.loads(server.get("/api/me/", headers=cookie).read())["name"] == "ann"
+    assert not any((folder / "django.key").exists() for folder in folders)

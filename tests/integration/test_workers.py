@@ -174,3 +174,20 @@ def test_the_last_reader_on_another_worker_ends_a_stream_that_is_to_be_cancelled
         arriving.close()
         assert upstream.wait_disconnect()
         assert time.monotonic() - left < 1.5
+
+
+def test_a_limit_of_streams_is_one_for_both_workers(data_dir: Path, shared: RunningServer) -> None:
+    settings = {"REDIS_URL": shared.url, "HEADRACE_PROJECT_STREAMS": "2"}
+    servers = LiveServer.uvicorn(data_dir, **settings), LiveServer.uvicorn(data_dir, **settings)
+    with servers[0] as one, servers[1] as other, ScriptedUpstream(HALF, HALF, [Send(chat_answer("x"))]) as upstream:
+        model = model_at(f"{upstream.url}/v1")
+        held = [each.stream(model, streamOptions=CONTINUE) for each in (one, other)]
+        for each in (one, other):
+            refused = each.stream(model)
+            assert (refused.status, json.load(refused)["code"]) == (429, "too_many_requests")
+            assert refused.headers["Retry-After"] == "1"
+        assert one.request("DELETE", f"{STREAMS}{held[1].headers['X-Stream-Id']}/").status == 204
+        deadline = time.monotonic() + LOST_SECONDS
+        while (answer := one.stream(model)).status == 429 and time.monotonic() < deadline:
+            answer.read()
+        assert "data: [DONE]" in list(blocks(answer))

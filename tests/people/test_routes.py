@@ -9,7 +9,7 @@ import pytest
 from django.core.asgi import get_asgi_application
 from django.test import Client
 
-from headrace.common.identity import need_of
+from headrace.common.identity import PERMISSIONS, need_of
 from tests.config.asgi_calls import call
 from tests.config.routes import METHODS, routes, views
 from tests.people.conftest import SELF, People
@@ -20,7 +20,9 @@ POLICY: dict[str, dict[str, str]] = {
     "/": {"*": "known"},
     "/healthz": {"*": "public"},
     "/readyz": {"*": "public"},
+    "/metrics": {"*": "scrape"},
     "/static/headrace/home.js": {"*": "public"},
+    "/people/": {"*": "known"},
     "/sign/in": {"*": "public"},
     "/sign/out": {"*": "public"},
     "/sign/link": {"*": "public"},
@@ -31,6 +33,9 @@ POLICY: dict[str, dict[str, str]] = {
     "/api/docs/": {"*": "known"},
     "/api/docs/assets/home.js": {"*": "known"},
     "/api/openapi.json": {"*": "known"},
+    "/api/doctor/": {"GET": "known", "POST": "known"},
+    "/api/doctor/stream/": {"GET": "known"},
+    "/api/found/": {"GET": "known"},
     "/api/me/": {"GET": "known"},
     "/api/audit/": {"GET": "operator"},
     "/api/providers/": {"GET": "known"},
@@ -43,6 +48,7 @@ POLICY: dict[str, dict[str, str]] = {
     P + "playground/chat/stream/": {"POST": "chat"},
     P + "playground/streams/": {"GET": "read"},
     P + "playground/streams/none/": {"GET": "read", "DELETE": "chat"},
+    P + "playground/streams/none/wire/": {"GET": "read"},
     P + "members/": {"GET": "manage", "POST": "manage"},
     P + "members/none/": {"PATCH": "manage", "DELETE": "manage"},
     P + "invitations/": {"GET": "manage", "POST": "manage"},
@@ -50,9 +56,21 @@ POLICY: dict[str, dict[str, str]] = {
     P + "tokens/": {"GET": "manage", "POST": "manage"},
     P + "tokens/none/": {"DELETE": "manage"},
     P + "audit/": {"GET": "manage"},
+    P + "stats/totals/": {"GET": "read"},
+    P + "stats/series/": {"GET": "read"},
+    P + "stats/percentiles/": {"GET": "read"},
+    P + "stats/streams/": {"GET": "read"},
+    P + "stats/streams/none/": {"GET": "read"},
+    P + "budgets/": {"GET": "read"},
+    P + "budgets/tokens/month/": {"PUT": "manage", "DELETE": "manage"},
     "/v1/chat/completions": {"POST": "chat"},
     "/v1/models": {"GET": "read"},
     "/v1/models/home.js": {"GET": "read"},
+    "/v1/messages": {"POST": "chat"},
+    "/v1/ui-messages": {"POST": "chat"},
+    "/api/chat": {"POST": "chat"},
+    "/api/tags": {"GET": "read"},
+    "/api/version": {"GET": "known"},
 }
 """The whole of what Headrace answers, and what each wants. A new route is a new row."""
 ALL = {"read", "chat", "configure", "manage"}
@@ -94,11 +112,13 @@ def expected(who: str, route: str, method: str) -> str:
     need = wanted(route, method)
     if need in MAY[who]:
         return "in"
+    if need == "scrape":
+        return "401 unauthenticated"  # whoever one is: it takes a token of its own
     if method == "OPTIONS":
         return "in"  # a preflight carries no credentials, and gets nothing
     if who == "anonymous":
         return "in" if POLICY[route].get("*") == "public" else "401 unauthenticated"
-    if who == "foreign" and route.startswith("/v1/"):
+    if who == "foreign" and route.startswith(("/v1/", "/api/chat", "/api/tags")):
         return "in"  # a token's own project, where an address names none
     if who in OUTSIDE and need in ALL:
         return "404 project_not_found"
@@ -138,7 +158,8 @@ def test_everybody_everywhere(people: People, who: str) -> None:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("who", ["anonymous", "stranger", "viewer", "editor", "chatting", "foreign"])
-async def test_everybody_everywhere_under_asgi(people: People, who: str) -> None:
+async def test_everybody_everywhere_under_asgi(people: People, who: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("headrace.common.timed_events.GAP", 0)
     application = get_asgi_application()
     for route in WALK:
         for method in ("GET", "POST", "DELETE"):
@@ -168,9 +189,19 @@ def test_a_foreign_project_looks_like_one_that_is_not(people: People, who: str) 
 
 def test_where_nobody_signs_in_there_are_no_people(database: None, headrace_settings: Any) -> None:
     client = Client(headers=SELF)
-    for path in ("/sign/in", "/sign/link", "/sign/oidc", "/api/me/", P + "members/", P + "tokens/", P + "audit/"):
+    for path in (
+        "/people/",
+        "/sign/in",
+        "/sign/link",
+        "/sign/oidc",
+        P + "members/",
+        P + "tokens/",
+        P + "audit/",
+    ):
         assert client.get(path).status_code == 404, path
     assert client.get("/").status_code == 200
+    me = client.get("/api/me/").json()
+    assert me == {"name": "", "operator": True, "projects": {"default": list(PERMISSIONS)}}
 
 
 def test_a_route_that_says_nothing_is_answered_to_nobody(people: People) -> None:

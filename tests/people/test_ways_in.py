@@ -214,6 +214,17 @@ class TestTokens:
         bad = Client(headers=SELF | people.headers["owner"] | {"authorization": "Bearer hr_none"})
         assert bad.get("/api/me/").status_code == 401
 
+    def test_may_come_as_anthropics_clients_send_theirs(self, people: People) -> None:
+        token = people.headers["chatting"]["authorization"].removeprefix("Bearer ")
+        body = {"model": "nobody", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]}
+        told = post(Client(headers=SELF | {"x-api-key": token}), "/v1/messages", body)
+        assert (told.status_code, told.json()["error"]["type"]) == (404, "not_found_error")  # past the guard
+        for key in ("sk-ant-somebody", "hr_none"):
+            told = post(Client(headers=SELF | {"x-api-key": key}), "/v1/messages", body)
+            assert (told.status_code, told.json()["error"]["type"]) == (401, "authentication_error")
+        reading = people.headers["reading"] | {"x-api-key": token}
+        assert post(Client(headers=SELF | reading), "/v1/messages", body).status_code == 403, "the other header counts"
+
     def test_their_last_use_is_written_later(self, people: People) -> None:
         people.client("reading").get(P + "models/")
         assert Token.objects.get(name="reading").last_used is None

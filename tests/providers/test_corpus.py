@@ -14,6 +14,8 @@ from headrace.providers.failures import read_failure
 from headrace.stream.thinking import DEFAULT, ThinkSplitter
 from tests.corpus import WIRE, needs_corpus
 from tests.providers.outcomes import BY_DIALECT, Outcome, bytewise, decode, merged, summed
+from tests.providers.recorded import recordings
+from tests.providers.test_recorded import ROWS
 
 SECONDS_A_STREAM = 0.08
 """Time for the cuts of one stream: all of them where it is short, a sample near the ends of its events where not."""
@@ -128,6 +130,13 @@ def test_a_recorded_refusal_is_told_in_the_providers_words(path: Path) -> None:
     else:
         assert error.message == _message(expected)
     assert error.code == CODES[about["http_status"]]
+
+
+def test_no_recording_is_left_out() -> None:
+    read = {*BY_DIALECT, *ROWS, "anthropic", "bedrock-converse", "bedrock-invoke", "gemini-sse"}
+    found = [path for path in WIRE.glob("*/*.json") if not path.name.endswith(".expect.json")]
+    assert {json.loads(path.read_text("utf-8"))["api"] for path in found} == read, "each by the test of its dialect"
+    assert len(found) == sum(len(recordings(api)) for api in read) == len([*WIRE.glob("*/*.stream")])
 
 
 def test_the_corpus_is_read_at_all() -> None:

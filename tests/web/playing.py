@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from playwright.async_api import Browser, BrowserContext, Page
+from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from headrace.testing import ScriptedUpstream
 from tests.live import LiveServer, model_at
@@ -49,6 +49,12 @@ async def button(page: Page, name: str, pane: int = 1) -> None:
     """Press it in this pane; the last of that name."""
     place = page.locator(f"main section:nth-of-type({pane})")
     await place.get_by_role("button", name=name, exact=True).last.click()
+
+
+async def asks(page: Page, *names: str) -> None:
+    """The panes ask these models, in this order."""
+    chosen = page.locator("main section button[aria-haspopup=listbox]")
+    await expect(chosen).to_have_text(list(names))
 
 
 def talks(upstream: ScriptedUpstream) -> list[list[Any]]:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page, Request, expect
 
-from headrace.errors import ERROR_CODES
-from headrace.testing import Close, Hold, ScriptedUpstream, Send, chat_answer, chunk, response, sse, stream_head
+from headrace.testing import Close, Hold, ScriptedUpstream, Send, Sleep, chat_answer, chunk, response, sse, stream_head
 from tests.client.cutting import Cut, CuttingProxy, after_bytes
 from tests.client.history import long_answer
 from tests.corpus import CASES, needs_corpus, rows
 from tests.live import ROOT, LiveServer
 from tests.web.node import BUILD, WEB, missing
-from tests.web.playing import ask, closed, ended, playground, stored
+from tests.web.playing import ask, asks, button, closed, ended, playground, stored
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]  # a browser on a busy machine
 BUILT = ROOT / "src" / "headrace" / "static" / "headrace" / "app" / "index.html"
@@ -176,13 +176,6 @@ async def test_an_error_is_said_in_peoples_words(
     await closed(page)
 
 
-async def test_every_code_of_the_closed_list_has_a_title() -> None:
-    text = (ROOT / "web" / "playground" / "src" / "problems.ts").read_text("utf-8")
-    titled = dict(re.findall(r"^  (\w+): title\((.+)\),$", text, re.MULTILINE))
-    assert titled.keys() >= ERROR_CODES
-    assert all(re.fullmatch(r'"[^"]+", "[^"]+"', words) for words in titled.values())
-
-
 LISTED = response(b'{"data": [{"id": "x"}, {"id": "y"}]}', content_type="application/json")
 
 
@@ -203,8 +196,11 @@ async def test_a_model_is_added_in_the_page(server: LiveServer, browser: Browser
         "x",
         "y",
     ]
+    await dialog.get_by_role("button", name="Test", exact=True).click()
+    await expect(dialog.get_by_role("alert")).to_contain_text("Something else than an answer came")
+    assert await faults(page) == []
     await dialog.get_by_role("button", name="Add", exact=True).click()
-    await expect(page.locator("main select option:checked")).to_have_text("added-here")
+    await asks(page, "added-here")
     assert upstream.requests[0].headers["authorization"] == "Bearer sk-canary-0123456789"
     assert "sk-canary" not in await page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
     await closed(page)
@@ -219,7 +215,7 @@ async def test_what_runs_on_this_machine_is_offered(
     with LiveServer.uvicorn(data_dir, HEADRACE_PROVIDERS_FILE=str(rows_file)) as live:
         page = await playground(browser, live.url, ["local-plain"])
         await page.get_by_role("button", name="x Here").click()
-        await expect(page.locator("main select option:checked")).to_have_text("x")
+        await asks(page, "x")
         await expect(page.get_by_role("button", name="y Here")).to_be_visible()
         await expect(page.get_by_role("button", name="x Here")).to_have_count(0)
         await closed(page)
@@ -254,29 +250,55 @@ DANGERS = r"""(() => {
 })()"""
 
 
+END = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+WATCHED = f"""() => {{
+  window.seen = [];
+  window.changes = 0;
+  const look = () => {{ window.changes += 1; window.seen.push(...{DANGERS}); }};
+  const everything = {{ subtree: true, childList: true, attributes: true, characterData: true }};
+  new MutationObserver(look).observe(document.querySelector("main"), everything);
+}}"""
+"""Looked at after each change: what is there for one frame only has been there."""
+PANES = 4
+A_LETTER = 0.02  # seconds: a frame each, and slow enough not to be grouped by the server
+
+
+def letters(text: str) -> list[Any]:
+    """An answer of one letter after another."""
+    steps: list[Any] = [Send(stream_head())]
+    for letter in text:
+        steps += [Send(chunk(sse({"choices": [{"index": 0, "delta": {"content": letter}}]}))), Sleep(A_LETTER)]
+    return [*steps, Send(chunk(sse(END, "[DONE]")) + b"0\r\n\r\n")]
+
+
 @needs_corpus
-@pytest.mark.parametrize("size", [None, 1], ids=["whole", "one character at a time"])
+@pytest.mark.parametrize("one_by_one", [False, True], ids=["whole", "one character at a time"])
 async def test_a_models_text_runs_nothing_and_loads_nothing(
-    server: LiveServer, browser: Browser, size: int | None
+    server: LiveServer, browser: Browser, one_by_one: bool
 ) -> None:
-    found = rows(CASES / "render_attacks.jsonl")
-    texts = [case["markdown"] for case in found]
-    scripts = [[Send(chat_answer(*([text] if size is None else list(text))))] for text in texts]
-    with ScriptedUpstream(*scripts) as upstream:
-        page = await playground(browser, server.url, [stored(server, upstream, "attacker")])
+    texts = [case["markdown"] for case in rows(CASES / "render_attacks.jsonl")]
+    scripts = [letters(text) if one_by_one else [Send(chat_answer(text))] for text in texts]
+    with ExitStack() as running:
+        upstreams = [running.enter_context(ScriptedUpstream(*scripts[at::PANES])) for at in range(PANES)]
+        models = [stored(server, upstream, f"attacker {at}") for at, upstream in enumerate(upstreams)]
+        page = await playground(browser, server.url, models)
         left: list[str] = []
 
         def watch(request: Request) -> None:
-            if not request.url.startswith(server.url):
+            if not re.match(re.escape(server.url) + r"/(api/|static/headrace/app/assets/)", request.url):
                 left.append(request.url)
 
         page.on("request", watch)
-        for number, case in enumerate(found, 1):
+        await page.evaluate(WATCHED)
+        rounds = -(-len(texts) // PANES)
+        for number in range(1, rounds + 1):
             await ask(page, f"attack {number}")
-            await ended(page)
-            await page.wait_for_selector(f"article:nth-of-type({number}) dl")
-            assert await dangers(page) == [], case["id"]
+            await expect(page.locator("article dl")).to_have_count(number * PANES, timeout=30_000)
+            assert await page.evaluate("window.seen") == [], texts[(number - 1) * PANES : number * PANES]
         assert left == []
+        assert sum(len(upstream.requests) for upstream in upstreams) >= len(texts)
+        if one_by_one:
+            assert await page.evaluate("window.changes") > sum(map(len, texts)) / PANES / 2  # again and again
         await page.context.close()
 
 
@@ -298,14 +320,15 @@ async def faults(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])
+@pytest.mark.parametrize(("locale", "remove"), [("en-GB", "Remove from the comparison"), ("zh-CN", "从对比中移除")])
 async def test_axe_finds_nothing_serious(
-    server: LiveServer, browser: Browser, upstream: ScriptedUpstream, theme: Any, locale: str
+    server: LiveServer, browser: Browser, upstream: ScriptedUpstream, theme: Any, locale: str, remove: str
 ) -> None:
     model = stored(server, upstream, "a")
     page = await playground(browser, server.url, [model, "local-plain"], color_scheme=theme, locale=locale)
     assert await faults(page) == []
-    await page.locator("main section:nth-of-type(2) header button, main section:nth-of-type(2) button").first.click()
+    await button(page, remove, 2)
+    await expect(page.locator("main section")).to_have_count(1)
     await ask(page, "hi")
     await ended(page)
     await page.locator("article button[aria-expanded]").click()
@@ -349,7 +372,6 @@ CITED = {
         }
     ]
 }
-END = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
 
 
 @pytest.mark.parametrize("upstream", [[Send(response(sse(CITED, END, "[DONE]")))]], indirect=True)

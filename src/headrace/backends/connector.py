@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from headrace.backends import http_tls
+from headrace.backends import http_tls, http_tunnel
 from headrace.backends.egress import EgressPolicy
 from headrace.backends.http_address import Kind, kind_of
 from headrace.backends.http_connection import Connection
 from headrace.backends.http_dial import Dial, Resolver, open_socket, race, resolve
-from headrace.backends.http_proxy import Proxy
+from headrace.backends.http_proxy import PROXY_SETTING, Proxy
 from headrace.backends.http_target import Target
 from headrace.errors import UpstreamError
 
@@ -68,10 +68,10 @@ class Connector:
                 sock = await race(self._dial, route.addresses, route.port)
                 await self._dress(sock, target, connection, proxied=route.proxied)
         except TimeoutError:
-            words = f"{target.origin} could not be connected to in time{self._note}"
+            words = f"{self._next(target, route)} could not be connected to in time{self._note}"
             raise UpstreamError("upstream_connect_timeout", words, retryable=True) from None
         except OSError as error:
-            words = f"{target.origin} cannot be reached: {_reason(error)}{self._note}"
+            words = f"{self._next(target, route)} cannot be reached: {_reason(error)}{self._note}"
             raise UpstreamError("upstream_unreachable", words, retryable=True) from None
 
     async def close(self) -> None:
@@ -95,6 +95,11 @@ class Connector:
         if proxy is None or (addresses and not any(kind_of(ip_address(ip)) is Kind.PUBLIC for ip in addresses)):
             return _Route(addresses, target.port)
         return _Route(await self._lookup(proxy.host, until, DNS_LIMIT), proxy.port, proxied=True)
+
+    def _next(self, target: Target, route: _Route) -> str:
+        """Who stands first on the way, for messages."""
+        proxy = self._proxy if route.proxied else None
+        return target.origin if proxy is None else f"the proxy {proxy.origin} ({PROXY_SETTING})"
 
     async def _lookup(self, host: str, until: float, limit: float) -> Sequence[str]:
         """One lookup for all who wait for the same name: a hung one holds a thread that nobody can take back."""
@@ -126,22 +131,33 @@ class Connector:
         return UpstreamError("upstream_dns", f"{host} cannot be found: {words}{self._note}", retryable=retryable)
 
     async def _dress(self, sock: socket.socket, target: Target, connection: Connection, *, proxied: bool) -> None:
-        """Tunnel, transport, TLS, in this order. From the transport on, the event loop owns the socket."""
-        loop = asyncio.get_running_loop()
+        """Proxy, transport, TLS, in this order. From the transport on, the event loop owns the socket."""
+        proxy = self._proxy if proxied else None
+        transport = await self._transport(sock, target, connection, proxy)
         try:
-            if proxied and self._proxy is not None and target.scheme == "https":
-                await self._proxy.tunnel(sock, target)
-        except BaseException:
-            sock.close()
-            raise
-        try:
-            transport, _ = await loop.create_connection(lambda: connection, sock=sock)
             if target.scheme == "https":
                 transport = await self._start_tls(transport, target, connection)
         except BaseException:
             connection.abort()
             raise
-        connection.attach(sock, transport, via_proxy=proxied and target.scheme == "http")
+        read_by_proxy = proxy is not None and not proxy.socks and target.scheme == "http"
+        connection.attach(sock, transport, via_proxy=read_by_proxy)
+
+    async def _transport(
+        self, sock: socket.socket, target: Target, connection: Connection, proxy: Proxy | None
+    ) -> asyncio.Transport:
+        """A transport whose protocol is `connection`."""
+        if proxy is not None:
+            transport = await http_tunnel.through(proxy, sock, target, self._ca_bundle)
+            transport.set_protocol(connection)
+            connection.connection_made(transport)
+            return transport
+        try:
+            transport, _ = await asyncio.get_running_loop().create_connection(lambda: connection, sock=sock)
+        except BaseException:
+            sock.close()
+            raise
+        return transport
 
     async def _start_tls(
         self, transport: asyncio.Transport, target: Target, connection: Connection

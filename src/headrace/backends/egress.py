@@ -146,7 +146,8 @@ class EgressPolicy:
             why = f"{target.host} is {kind.value}"
         else:
             why = f"{target.host} leads to {kind.value}"
-        return refusal(f"{why}. The line that allows it: {SETTING}={self._line(target, address, kind)}")
+        beside = ", added to what stands there" if self._entries else ""
+        return refusal(f"{why}. The line that allows it{beside}: {SETTING}={self._line(target, address, kind)}")
 
     def _line(self, target: Target, address: Address | None, kind: Kind) -> str:
         if kind is Kind.BENCHMARK and target.address is None:

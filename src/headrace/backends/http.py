@@ -23,6 +23,7 @@ from headrace.backends.http_pool import Pool
 from headrace.backends.http_proxy import ignored_proxy_note
 from headrace.backends.http_request import Outgoing, outgoing
 from headrace.backends.http_target import Target
+from headrace.backends.metrics import count_egress_refusal
 from headrace.errors import UpstreamError
 
 if TYPE_CHECKING:
@@ -68,9 +69,9 @@ class HTTPAnswer(Protocol):
 class HTTPClient:
     """One for each event loop; it belongs to the loop in which it first sends.
 
-    `resolver` and `dial` stand in for the network in tests. `proxy` is the operator's, `http://[user:password@]host:port`,
-    and not used for addresses that are not public. `ca_bundle` names a PEM file of authorities to trust beside the
-    system's. Raises ValueError or OSError where one of these cannot be used.
+    `resolver` and `dial` stand in for the network in tests. `proxy` is the operator's, `http://[user:password@]host:port`
+    (or https, socks5), and not used for addresses that are not public. `ca_bundle` names a PEM file of authorities to
+    trust beside the system's. Raises ValueError or OSError where one of these cannot be used.
     """
 
     def __init__(
@@ -110,16 +111,26 @@ class HTTPClient:
         idle: float,
         connect_timeout: float = CONNECT_TIMEOUT,
         method: str = "POST",
+        codings: str = "identity",
     ) -> HTTPAnswer:
         """The answer, as soon as its head has arrived.
 
         `deadline`, in the loop's time, holds until then: connecting, TLS, writing and waiting. `idle` is in seconds,
-        for the body. Raises UpstreamError and nothing else, and closes what it opened, when cancelled too.
+        for the body; `codings` are those that it may come in. Raises UpstreamError and nothing else, and closes what
+        it opened, when cancelled too.
         """
         if self._closed:
             raise _shutting_down()
-        target = self._egress.check_url(request.url)
-        message = outgoing(request, target, method)
+        try:
+            target = self._egress.check_url(request.url)
+            return await self._send(outgoing(request, target, method, codings), deadline, idle, connect_timeout)
+        except UpstreamError as error:
+            if error.code == "egress_refused":
+                count_egress_refusal()
+            raise
+
+    async def _send(self, message: Outgoing, deadline: float, idle: float, connect_timeout: float) -> HTTPAnswer:
+        target = message.target
         rested = self._pool.take((target.scheme, target.host, target.port))
         if rested is not None:
             with contextlib.suppress(UnansweredError):

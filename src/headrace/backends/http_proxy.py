@@ -1,24 +1,23 @@
-"""The operator's HTTP proxy: its address, its handshake, and the note about proxies that we ignore on purpose."""
+"""The operator's proxy: its address, who we are to it, and the note about proxies that we ignore on purpose. Pure."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import re
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from headrace.backends.http_target import Target, parse_authority, parse_host
+from headrace.backends.http_target import bracketed, parse_authority, parse_host
 from headrace.errors import UpstreamError
 
 PROXY_SETTING = "HEADRACE_UPSTREAM_PROXY"
-MAX_HEAD = 8192  # bytes of a proxy's answer to CONNECT; real ones are below 1 KiB
+PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
+"""The schemes that are spoken. `socks5h` is what curl calls a SOCKS proxy that is given names, as ours always is."""
+MAX_LOGIN = 255  # bytes of a name or a password: RFC 1929 has one byte for their length
 
 _VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy")
-_SHAPE = re.compile(r"http://(?:([^@/]*)@)?([^@/]+)/?", re.IGNORECASE)
-_STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})[^\r\n]*\r?\n")
+_SHAPE = re.compile(r"(http|https|socks5h?)://(?:([^@/]*)@)?([^@/]+)/?", re.IGNORECASE)
 
 
 def ignored_proxy_note(env: Mapping[str, str]) -> str:
@@ -31,46 +30,42 @@ def ignored_proxy_note(env: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
+    """`secure`: it is itself spoken to by TLS. `socks`: SOCKS5 (RFC 1928) instead of HTTP."""
+
     host: str
     port: int
-    authorization: str = field(default="", repr=False)
+    user: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+    secure: bool = False
+    socks: bool = False
 
     @classmethod
     def parse(cls, url: str) -> Proxy:
-        """`http://[user:password@]host:port`. Raises ValueError, which never holds the password."""
+        """`http://[user:password@]host[:port]`, or https, socks5. Raises ValueError, which never holds the password."""
         shape = _SHAPE.fullmatch(url)
         if shape is None:
-            raise ValueError(f"{PROXY_SETTING} is not of the form http://host:port")
+            raise ValueError(f"{PROXY_SETTING} is not of the form http://host:port (or https://, socks5://)")
+        scheme = shape[1].lower()
         try:
-            host, port = parse_authority(shape[2])
+            host, port = parse_authority(shape[3])
             name, _ = parse_host(host)
         except UpstreamError as error:
             raise ValueError(f"{PROXY_SETTING}: {error.message}") from None
-        login = shape[1]
-        basic = "" if login is None else "Basic " + base64.b64encode(unquote(login).encode()).decode()
-        return cls(name, port or 80, basic)
+        user, _, password = (shape[2] or "").partition(":")
+        login = unquote(user), unquote(password)
+        if any(len(part.encode()) > MAX_LOGIN for part in login):
+            raise ValueError(f"{PROXY_SETTING} holds a name or a password of more than {MAX_LOGIN} bytes")
+        return cls(name, port or PORTS[scheme], *login, secure=scheme == "https", socks=scheme.startswith("socks"))
+
+    @property
+    def origin(self) -> str:
+        """`host:port`, the way it is named in messages."""
+        return f"{bracketed(self.host)}:{self.port}"
 
     @property
     def fields(self) -> str:
-        return f"proxy-authorization: {self.authorization}\r\n" if self.authorization else ""
-
-    async def tunnel(self, sock: socket.socket, target: Target) -> None:
-        """Asks for a way to the target. Raises OSError, and UpstreamError where the proxy says no."""
-        loop = asyncio.get_running_loop()
-        request = f"CONNECT {target.origin} HTTP/1.1\r\nhost: {target.origin}\r\n{self.fields}\r\n"
-        await loop.sock_sendall(sock, request.encode("ascii"))
-        answer = b""
-        while b"\r\n\r\n" not in answer:
-            piece = await loop.sock_recv(sock, MAX_HEAD)
-            answer += piece
-            if not piece or len(answer) > MAX_HEAD:
-                raise self._refused(target, "an answer that is none")
-        status = _STATUS.match(answer)
-        if status is None or not answer.endswith(b"\r\n\r\n"):
-            raise self._refused(target, "an answer that is none")
-        if not status[1].startswith(b"2"):
-            raise self._refused(target, f"status {int(status[1])}")
-
-    def _refused(self, target: Target, what: str) -> UpstreamError:
-        words = f"the proxy {self.host}:{self.port} gave {what} when asked for {target.origin}"
-        return UpstreamError("upstream_unreachable", words, retryable=True)
+        """The header lines that an HTTP proxy wants from a request that it reads."""
+        if self.socks or not (self.user or self.password):
+            return ""
+        login = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+        return f"proxy-authorization: Basic {login}\r\n"

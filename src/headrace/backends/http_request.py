@@ -38,7 +38,7 @@ class Outgoing:
         return f"{self.method} {where} HTTP/1.1\r\n{self.fields}{extra}\r\n".encode("latin-1")
 
 
-def outgoing(request: HTTPRequest, target: Target, method: str) -> Outgoing:
+def outgoing(request: HTTPRequest, target: Target, method: str, codings: str = "identity") -> Outgoing:
     """Raises UpstreamError(bad_request) for a header that cannot be sent; it names the header, never its value."""
     lines = {"user-agent": "headrace"}
     for name, value in request.headers.items():
@@ -50,5 +50,5 @@ def outgoing(request: HTTPRequest, target: Target, method: str) -> Outgoing:
         lines[name.lower()] = value.strip()
     kept = "".join(f"{name}: {value}\r\n" for name, value in lines.items() if name not in _OURS)
     length = f"content-length: {len(request.body)}\r\n" if request.body or method == "POST" else ""
-    fields = f"host: {target.authority}\r\naccept-encoding: identity\r\n{length}{kept}"
+    fields = f"host: {target.authority}\r\naccept-encoding: {codings}\r\n{length}{kept}"
     return Outgoing(method, target, fields, request.body)

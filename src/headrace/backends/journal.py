@@ -94,6 +94,8 @@ class MemoryJournal:
         self._claims = Claims(clock)
         self.on_reader: Callable[[str, bool], None] = _nobody
         """Called with a stream's id when another worker's readers of it begin (True) or end (False)."""
+        self.on_lost: Callable[[str, Mapping[str, Any]], None] = _nobody_lost
+        """Called with a stream's id and what it is about when this process has ended it for a lost worker."""
 
     @property
     def replay_seconds(self) -> float:
@@ -194,6 +196,21 @@ class MemoryJournal:
         """Bytes of packed entries held now."""
         return self._account.held
 
+    @property
+    def max_bytes(self) -> int:
+        """Beyond this the oldest finished logs go."""
+        return self._max_bytes
+
+    @property
+    def lag(self) -> float:
+        """Seconds for which what others share has lacked something of ours; 0 where it has all, or nobody shares."""
+        return 0.0
+
+    @property
+    def away(self) -> bool:
+        """Whether the server that should share it does not answer."""
+        return False
+
     def __len__(self) -> int:
         return len(self._logs)
 
@@ -223,3 +240,7 @@ class MemoryJournal:
 
 def _nobody(_stream_id: str, _there: bool) -> None:
     """Nobody reads elsewhere, or nobody asks."""
+
+
+def _nobody_lost(_stream_id: str, _about: Mapping[str, Any]) -> None:
+    """Nobody asks what was lost."""

@@ -135,6 +135,7 @@ class Log:
         "on_cancel",
         "packed_bytes",
         "waiters",
+        "wire",
     )
 
     def __init__(self, about: Mapping[str, Any] | None = None, account: Account | None = None) -> None:
@@ -150,6 +151,8 @@ class Log:
         self.leased = False
         self.on_cancel: Callable[[], None] | None = None
         self.waiters: set[Waiter] = set()
+        self.wire: Any = None
+        """What its producer was asked to keep of the wire: it is here as long as the log, and in this process only."""
 
     @property
     def total(self) -> int:

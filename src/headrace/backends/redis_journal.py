@@ -29,6 +29,7 @@ from headrace.backends.redis_facts import facts
 from headrace.backends.redis_follow import CANCEL
 from headrace.backends.redis_link import Link
 from headrace.backends.redis_mirrored import Mirrored
+from headrace.backends.redis_places import Places
 from headrace.backends.redis_server import FAILURES
 from headrace.backends.waiting import TaskWaiter, ThreadWaiter
 
@@ -57,6 +58,17 @@ class RedisJournal(MemoryJournal):
         self._keys = rk.Keys(prefix)
         self._link: Link | None = None
         self._link_lock = threading.Lock()
+        self.places = Places(self._keys, self._tie)
+
+    @property
+    def lag(self) -> float:
+        link = self._link
+        return link.mirror.lag if link is not None else 0.0
+
+    @property
+    def away(self) -> bool:
+        link = self._link
+        return link is not None and link.server.away.lasts
 
     async def start(self) -> None:
         """Mirror from this event loop, and look after lost workers even before anybody reads here."""
@@ -245,6 +257,7 @@ class RedisJournal(MemoryJournal):
                     holds=self.holds,
                     fenced=self._forget_fenced,
                     on_reader=self.on_reader,
+                    on_lost=self.on_lost,
                 )
             return link
 

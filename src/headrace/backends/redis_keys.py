@@ -11,6 +11,7 @@
     ended             zset      stream → when it expires: the oldest go first where the server is full
     project:<name>    zset      stream → when it was created
     claim:<name>      string    what was claimed under this name, until it expires
+    open:<name>       hash      worker → how many streams it runs under this name, where their number is limited
     epoch             string    lost with the data: tells a server that was emptied from one that was away
 
 A lease belongs to a worker, not to a stream: streams die with their worker, and one renewal serves them all.
@@ -79,6 +80,9 @@ class Keys:
 
     def claim(self, name: str) -> str:
         return f"{self.prefix}claim:{name}"
+
+    def open(self, name: str) -> str:
+        return f"{self.prefix}open:{name}"
 
     @property
     def leases(self) -> str:
@@ -223,4 +227,35 @@ end
 redis.call('ZREMRANGEBYSCORE', ended, '-inf', now)
 local over = redis.call('ZRANGEBYSCORE', leases, '-inf', now, 'WITHSCORES', 'LIMIT', 0, 16)
 return {fenced, renewed, redis.call('GET', epoch), over}
+""")
+
+# One more stream under each of these names, unless one is full: then its place among them, else 0. What a worker says
+# of itself is its own count, and holds as long as its lease; that of one which has gone for good is taken out.
+TAKE_PLACES = Script("""
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local worker, keep = ARGV[1], ARGV[2]
+for i = 2, #KEYS do
+  local sum, held = tonumber(ARGV[2 * i - 1]), redis.call('HGETALL', KEYS[i])
+  for j = 1, #held, 2 do
+    if held[j] ~= worker then
+      local lease = redis.call('ZSCORE', KEYS[1], held[j])
+      if not lease then redis.call('HDEL', KEYS[i], held[j])
+      elseif tonumber(lease) > now then sum = sum + tonumber(held[j + 1]) end
+    end
+  end
+  if sum > tonumber(ARGV[2 * i]) then return i - 1 end
+end
+for i = 2, #KEYS do
+  redis.call('HSET', KEYS[i], worker, ARGV[2 * i - 1])
+  redis.call('PEXPIRE', KEYS[i], keep)
+end
+return 0
+""")
+
+# What a worker runs now under a name.
+SAY_PLACES = Script("""
+if ARGV[2] == '0' then return redis.call('HDEL', KEYS[1], ARGV[1]) end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+return redis.call('PEXPIRE', KEYS[1], ARGV[3])
 """)

@@ -8,23 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from headrace.backends import redis_keys as rk
 from headrace.backends.endings import lost_ending
 from headrace.backends.redis_facts import Facts, facts
 from headrace.backends.redis_follow import Followers
 from headrace.backends.redis_mirror import Mirror
-from headrace.backends.redis_mirrored import pack
+from headrace.backends.redis_mirrored import described, pack
 from headrace.backends.redis_server import FAILURES, Server, evaluate, raised
 from headrace.backends.redis_wire import ReplyError, command
 
+OnLost = Callable[[str, Mapping[str, Any]], None]
 CHUNK = 64  # streams ended in one go
 PRUNE_SECONDS = 30.0
 
 
 class Leases:
-    """This worker's heartbeat. `fenced` is called when our name was taken, `holds` says which logs we still keep."""
+    """This worker's heartbeat. `fenced` is called when our name was taken, `holds` says which logs we still keep,
+    `lost` is told of each stream that was ended for another worker."""
 
     def __init__(
         self,
@@ -37,6 +40,7 @@ class Leases:
         replay_seconds: float,
         fenced: Callable[[], None],
         holds: Callable[[str], bool],
+        lost: OnLost,
     ) -> None:
         self._server = server
         self._keys = keys
@@ -45,6 +49,7 @@ class Leases:
         self._replay = str(int(replay_seconds * 1000))
         self._fenced = fenced
         self._holds = holds
+        self._lost = lost
         self._loop = loop
         self._heard = self._loop.time()
         self._epoch: bytes | None = None
@@ -146,8 +151,11 @@ class Leases:
 
     async def _write_endings(self, worker: str, stream_ids: Sequence[str]) -> None:
         found = await facts(self._server, self._keys, stream_ids)
-        commands = [self._ending(worker, known) for known in found if known is not None and known.worker == worker]
-        raised(await self._server.ask_all(commands))
+        theirs = [known for known in found if known is not None and known.worker == worker]
+        raised(await self._server.ask_all([self._ending(worker, known) for known in theirs]))
+        for known in theirs:
+            if lost_ending(known.newest[-1] if known.newest else None):
+                self._lost(known.stream_id, described(known.about))
 
     def _ending(self, worker: str, known: Facts) -> bytes:
         keys, stream_id = self._keys, known.stream_id

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from headrace.backends import redis_keys as rk
 from headrace.backends.redis_follow import Followers
-from headrace.backends.redis_leases import Leases
+from headrace.backends.redis_leases import Leases, OnLost
 from headrace.backends.redis_mirror import Mirror
 from headrace.backends.redis_presence import OnReader
 from headrace.backends.redis_replica import Replica
@@ -29,7 +29,8 @@ class Link:
     """Made on any thread, at work on `loop`.
 
     `cancel` stops a stream of ours, `holds` says whether we keep a stream's own log, `fenced` is called when our
-    streams have been taken from us, `on_reader` when somebody begins or ends to read one of them elsewhere.
+    streams have been taken from us, `on_reader` when somebody begins or ends to read one of them elsewhere, `on_lost`
+    for each stream that we have ended for a lost worker.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Link:
         holds: Callable[[str], bool],
         fenced: Callable[[], None],
         on_reader: OnReader,
+        on_lost: OnLost,
     ) -> None:
         self.loop = loop
         self._process = os.getpid()
@@ -61,6 +63,7 @@ class Link:
             replay_seconds=replay_seconds,
             fenced=self._fenced,
             holds=holds,
+            lost=on_lost,
         )
         loop.call_soon_threadsafe(self._start, context=Context())
 

@@ -68,7 +68,12 @@ class Mirror:
     @property
     def stalled(self) -> bool:
         """Whether what others can read is older than they should wait for."""
-        return not self._clean.is_set() and self._loop.time() - self._behind_since > rk.STALL_SECONDS
+        return self.lag > rk.STALL_SECONDS
+
+    @property
+    def lag(self) -> float:
+        """Seconds since the server was last known to have everything; 0 while it has."""
+        return 0.0 if self._clean.is_set() else self._loop.time() - self._behind_since
 
     def add(self, stream_id: str, log: Log) -> Mirrored:
         """Mirror this log from its first entry on, until its end."""

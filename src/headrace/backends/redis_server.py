@@ -30,6 +30,10 @@ class Trouble:
         self._meanwhile = meanwhile
         self._since: float | None = None
 
+    @property
+    def lasts(self) -> bool:
+        return self._since is not None
+
     def begin(self, error: BaseException) -> None:
         if self._since is None:
             self._since = time.monotonic()

@@ -13,22 +13,10 @@ from headrace.commands.terminal import CommandError
 from headrace.common.registry import resolve
 from headrace.providers.base import Provider
 from headrace.providers.presets import GENERIC, PRESETS
+from headrace.providers.usual import USUAL_MODELS
 
 KEY_VARIABLE = "HEADRACE_API_KEY"
 LOCAL = "local"
-
-USUAL_MODELS: Mapping[str, str] = {
-    "openai": "gpt-4o-mini",
-    "deepseek": "deepseek-chat",
-    "dashscope": "qwen-plus",
-    "zhipu": "glm-4-flash",
-    "moonshot": "moonshot-v1-8k",
-    "siliconflow": "Qwen/Qwen3-8B",
-    "groq": "llama-3.3-70b-versatile",
-    "mistral": "mistral-small-latest",
-    "openrouter": "openrouter/auto",
-}
-"""A small, current model of providers whose key people tend to have; the first whose key is set is taken."""
 
 Config = dict[str, str]
 

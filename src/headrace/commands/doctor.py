@@ -1,5 +1,7 @@
 """`headrace doctor URL`: asks an endpoint one question and tells what it really does, and which provider row fits.
 
+A Headrace server is examined in another way: `deployment.py`.
+
 The key comes from the environment, or is asked for without being shown; it is never an argument and never printed. The
 address is under the egress policy like any other.
 """
@@ -18,6 +20,7 @@ from dataclasses import replace
 
 from headrace.backends.http import HTTPAnswer
 from headrace.commands.choice import key_for
+from headrace.commands.deployment import examine, find_deployment
 from headrace.commands.diagnosis import Diagnosis, Observation, Reading
 from headrace.commands.doctor_report import print_json, print_report
 from headrace.commands.terminal import CommandError
@@ -50,6 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _examine(arguments: argparse.Namespace) -> int:
     try:
+        if not (arguments.provider or arguments.model) and (base := await find_deployment(arguments.url)):
+            return await examine(base, arguments)
         places = candidates(arguments.url, arguments.provider)
         key = key_for(places[0][0], arguments.url, os.environ)
         found = await _first_fit(places, arguments.model, key, arguments.timeout)
@@ -99,11 +104,11 @@ async def _first_fit(places: list[tuple[Provider, str]], model: str, key: str, p
 
 
 async def _visit(row: Provider, base: str, model: str, key: str, patience: float) -> _Found:
-    endpoint = Endpoint(base, model or await _some_model(row, base, key), key)
+    endpoint = Endpoint(base, model or await some_model(row, base, key), key)
     return _Found(await observe(row, endpoint, patience=patience), base)
 
 
-async def _some_model(row: Provider, base: str, key: str) -> str:
+async def some_model(row: Provider, base: str, key: str) -> str:
     """A model of this endpoint that can chat, where it lists them."""
     with suppress(UpstreamError, RequestError):
         listed = await provider_models(row, InlineModel(row.name, base, "", key), base)
@@ -113,11 +118,16 @@ async def _some_model(row: Provider, base: str, key: str) -> str:
 
 
 async def observe(
-    row: Provider, endpoint: Endpoint, *, patience: float, clock: Callable[[], float] = time.monotonic
+    row: Provider,
+    endpoint: Endpoint,
+    *,
+    patience: float,
+    clock: Callable[[], float] = time.monotonic,
+    request: ChatRequest | None = None,
 ) -> Observation:
     """Ask the question and write down what comes; a default of ours that is refused is left out, and noted."""
     memory, refused = AdjustmentMemory(), []
-    request = ChatRequest(
+    request = request or ChatRequest(
         messages=[{"role": "user", "content": QUESTION}],
         temperature=0.7,
         max_tokens=MAX_TOKENS,
@@ -157,7 +167,7 @@ async def _ask(
         if row.adapter.sign is not None:
             asked = row.adapter.sign(asked, endpoint, time.time())
         deadline = asyncio.get_running_loop().time() + patience
-        async with await http_client().send(asked, deadline=deadline, idle=patience) as answer:
+        async with await http_client(row.name).send(asked, deadline=deadline, idle=patience) as answer:
             kind = answer.headers.get("content-type", "")
             seen = replace(seen, status=answer.status, content_type=kind, head_at=clock() - started)
             decoder = StreamDecoder(row, secrets=secrets) if 200 <= answer.status < 300 else None

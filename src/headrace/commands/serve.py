@@ -12,13 +12,16 @@ import os
 import signal
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from contextlib import asynccontextmanager, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from headrace.backends.children import kill, start_python
 from headrace.backends.localmodel import INSTALL, installed, model_address
+from headrace.backends.metric_files import MetricsFolder
+from headrace.backends.metrics import is_installed as can_count
 from headrace.backends.supervisor import supervisor
 from headrace.backends.supervisor_socket import SOCKET_VARIABLE, serve_models
 from headrace.backends.valkey import EmbeddedValkey, ValkeyError
@@ -75,14 +78,26 @@ async def _serve(listener: socket.socket, number: int, settings: Settings) -> in
             try:
                 if not await _unless(stop, _prepared(environment, address_of(listener))):
                     return 0
-                workers = Workers(number, listener, environment, settings.drain_seconds)
-                return await _run_workers(workers, stop, address_of(listener), settings)
+                with shared_counts(settings) as counts:
+                    workers = Workers(number, listener, environment, settings.drain_seconds, counts=counts)
+                    prepare = partial(_prepared, environment, address_of(listener))  # newer code, newer migrations
+                    asyncio.get_running_loop().add_signal_handler(RESTART, workers.restart, prepare)
+                    return await _run_workers(workers, stop, address_of(listener), settings)
             finally:
                 await asyncio.to_thread(supervisor().close)
 
 
+@contextmanager
+def shared_counts(settings: Settings) -> Iterator[MetricsFolder | None]:
+    """Where the workers count together, one of them too: its successor goes on with its figures."""
+    if not (settings.metrics and can_count()):
+        yield None
+        return
+    with closing(MetricsFolder(settings.data_dir)) as folder:
+        yield folder
+
+
 async def _run_workers(workers: Workers, stop: asyncio.Event, address: str, settings: Settings) -> int:
-    asyncio.get_running_loop().add_signal_handler(RESTART, workers.restart)
     try:
         if await _unless(stop, workers.start()):
             _welcome(address, local=settings.local)

@@ -7,9 +7,11 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from headrace.backends.children import kill, start_python
+from headrace.backends.metric_files import MetricsFolder
+from headrace.backends.metrics import FOLDER_VARIABLE
 from headrace.commands.terminal import CommandError, complain
 
 READY_SECONDS = 60.0  # importing Django on a cold disk
@@ -55,18 +57,26 @@ class WorkerProcess:
 
 
 class Workers:
-    """A fixed number of workers on one listening socket."""
+    """A fixed number of workers on one listening socket. They count in `counts`, where there is one."""
 
     def __init__(
-        self, number: int, listener: socket.socket, environment: Mapping[str, str], drain_seconds: float
+        self,
+        number: int,
+        listener: socket.socket,
+        environment: Mapping[str, str],
+        drain_seconds: float,
+        *,
+        counts: MetricsFolder | None = None,
     ) -> None:
         self._listener = listener
-        self._environment = dict(environment)
+        self._environment = dict(environment) | ({FOLDER_VARIABLE: str(counts.path)} if counts else {})
         self._number = number
         self._drain_seconds = drain_seconds
         self._current: dict[int, WorkerProcess] = {}
         self._keepers: list[asyncio.Task[None]] = []
         self._restarting: asyncio.Task[None] | None = None
+        self._counts = counts
+        self._settling: set[asyncio.Future[None]] = set()
 
     async def start(self) -> None:
         """Start all, and return when all accept connections. Raises CommandError if one ends before it does."""
@@ -75,10 +85,13 @@ class Workers:
         await asyncio.gather(*(_until_ready(worker) for worker in self._current.values()))
         self._keepers = [asyncio.create_task(self._keep(slot)) for slot in self._current]
 
-    def restart(self) -> None:
-        """Begin to replace all, one after another, each by one that is ready. Harmless while that goes on."""
+    def restart(self, prepare: Callable[[], Awaitable[None]]) -> None:
+        """Begin to replace all, one after another, each by one that is ready, once `prepare` is done.
+
+        Harmless while that goes on. A CommandError of either leaves the workers as they are, and is said.
+        """
         if self._keepers and (self._restarting is None or self._restarting.done()):
-            self._restarting = asyncio.create_task(self._replace_all())
+            self._restarting = asyncio.create_task(self._replace_all(prepare))
 
     async def end(self) -> None:
         """End all, and start none again."""
@@ -86,23 +99,36 @@ class Workers:
             if task is not None:
                 task.cancel()
         await asyncio.gather(*(worker.end(self._drain_seconds) for worker in self._current.values()))
+        await asyncio.gather(*self._settling, return_exceptions=True)
 
-    async def _replace_all(self) -> None:
-        for slot in self._current:
-            fresh = self._another()
-            try:
-                await _until_ready(fresh)
-            except BaseException as error:
-                kill(fresh.process)
-                if not isinstance(error, CommandError):
-                    raise
-                complain(f"{error} The workers stay as they are.")
-                return
-            old, self._current[slot] = self._current[slot], fresh
-            await old.end(self._drain_seconds, RETIRE)
+    async def _replace_all(self, prepare: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await prepare()
+            for slot in self._current:
+                await self._replace(slot)
+        except CommandError as error:
+            complain(f"{error} The workers stay as they are.")
+
+    async def _replace(self, slot: int) -> None:
+        fresh = self._another()
+        try:
+            await _until_ready(fresh)
+        except BaseException:
+            kill(fresh.process)
+            raise
+        old, self._current[slot] = self._current[slot], fresh
+        await old.end(self._drain_seconds, RETIRE)
 
     def _another(self) -> WorkerProcess:
-        return WorkerProcess(self._listener, self._environment)
+        worker = WorkerProcess(self._listener, self._environment)
+        worker.ended.add_done_callback(lambda _: self._on_end(worker.process.pid))
+        return worker
+
+    def _on_end(self, pid: int) -> None:
+        if self._counts is not None:
+            settling = asyncio.get_running_loop().run_in_executor(None, _settled, self._counts, pid)
+            self._settling.add(settling)
+            settling.add_done_callback(self._settling.discard)
 
     async def _keep(self, slot: int) -> None:
         pause = 0.0
@@ -118,6 +144,13 @@ class Workers:
             complain(f"Worker {slot + 1} ended with {_words(status)}; starting another{when}.")
             await asyncio.sleep(pause)
             self._current[slot] = self._another()
+
+
+def _settled(counts: MetricsFolder, pid: int) -> None:
+    try:
+        counts.settle(pid)
+    except Exception as error:  # a full disk, a damaged file: figures must not stop the server
+        complain(f"The counts of the worker that ended could not be kept: {error!r}")
 
 
 async def _until_ready(worker: WorkerProcess) -> None:

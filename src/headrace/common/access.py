@@ -23,7 +23,8 @@ PUBLIC_PATHS = frozenset({"/healthz", "/readyz"})
 """Answered to anybody who may reach the server at all: they say nothing but whether it lives."""
 PUBLIC_FOLDERS = ("/sign/", "/static/headrace/")
 """The pages on which people sign in, and the files of pages: nothing of anybody's is in them."""
-METRICS_PATHS = frozenset({"/metrics"})
+METRICS_PATH = "/metrics"
+"""Where Prometheus asks; what stands here for that view wherever a site has put it."""
 
 _ORIGIN = re.compile(r"[a-z]+://[^\s/\\?#@]+", re.IGNORECASE)
 _HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[^\s:/@\[\],]+)(?::(?P<port>\d{1,5}))?")
@@ -56,7 +57,7 @@ class Asked:
             fetch_site=meta.get("HTTP_SEC_FETCH_SITE", ""),
             content_type=meta.get("CONTENT_TYPE", ""),
             has_body=length.strip("0 ") != "" or "HTTP_TRANSFER_ENCODING" in meta,
-            authorization=meta.get("HTTP_AUTHORIZATION", ""),
+            authorization=authorization_of(meta),
         )
 
 
@@ -88,13 +89,13 @@ def login_refusal(asked: Asked, settings: Settings, *, authenticated: bool, site
 
 
 def needs_login(asked: Asked, settings: Settings, *, site: bool = False) -> bool:
-    """Whether the caller must be known. A preflight carries no credentials, and `/metrics` has a token of its own.
+    """Whether the caller must be known. A preflight carries no credentials; `/metrics` may have a token of its own.
 
     `site`: whether the site that we are part of wants everybody to log in.
     """
     if not site and settings.auth != "required":
         return False
-    public = asked.path in PUBLIC_PATHS or asked.path in METRICS_PATHS or asked.path.startswith(PUBLIC_FOLDERS)
+    public = asked.path in PUBLIC_PATHS or _wants_token(asked, settings) or asked.path.startswith(PUBLIC_FOLDERS)
     return not public and asked.method != "OPTIONS"
 
 
@@ -106,6 +107,14 @@ def preflight_refusal(asked: Asked, settings: Settings) -> Refusal | None:
 def carries_token(asked: Asked, settings: Settings) -> bool:
     """Whether a project's token speaks for the caller: then nothing that a browser adds by itself does."""
     return settings.auth == "required" and bearer(asked.authorization).startswith(TOKEN_PREFIX)
+
+
+def authorization_of(meta: Mapping[str, Any]) -> str:
+    """The header `Authorization`; where there is none, a project's token in `X-Api-Key`, as Anthropic's clients send
+    theirs. Any other key there is nobody's here."""
+    given = str(meta.get("HTTP_AUTHORIZATION", ""))
+    key = str(meta.get("HTTP_X_API_KEY", ""))
+    return f"Bearer {key}" if key.startswith(TOKEN_PREFIX) and not given else given
 
 
 def bearer(authorization: str) -> str:
@@ -186,13 +195,17 @@ def _media_refusal(asked: Asked) -> Refusal | None:
 
 
 def _metrics_refusal(asked: Asked, settings: Settings) -> Refusal | None:
-    if asked.path not in METRICS_PATHS or settings.auth != "required":
+    if not _wants_token(asked, settings):
         return None
     token, wanted = bearer(asked.authorization), settings.metrics_token
     if wanted and hmac.compare_digest(token.encode(), wanted.encode()):
         return None
     message = "the metrics need the bearer token in HEADRACE_METRICS_TOKEN" + ("" if wanted else ", which is not set")
     return Refusal(401, "unauthenticated", message, "Authorization")
+
+
+def _wants_token(asked: Asked, settings: Settings) -> bool:
+    return asked.path == METRICS_PATH and (settings.auth == "required" or bool(settings.metrics_token))
 
 
 def _own_origins(asked: Asked) -> set[str]:

@@ -26,6 +26,8 @@ class Chat:
     settings: StreamSettings
     project: str = ""
     caller: str = ""
+    carried: Mapping[str, str] = field(default_factory=dict)
+    """The caller's `traceparent` and `tracestate`, where there are any."""
 
     @property
     def messages(self) -> list[Message]:

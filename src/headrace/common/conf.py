@@ -25,7 +25,7 @@ from headrace.common.setting_readers import (
     read_list,
     read_origins,
     read_path,
-    read_proxy,
+    read_proxies,
     read_redis,
     read_seconds,
     read_text,
@@ -46,6 +46,7 @@ MAX_REQUESTS = 10_000_000
 MAX_ANSWER = 4 * 1024**2
 """The decoder's own bound."""
 MAX_AUDIT_DAYS = 36_500
+MAX_STATS_DAYS = 36_500
 
 logger = logging.getLogger("headrace.conf")
 T = TypeVar("T")
@@ -78,8 +79,8 @@ class Settings:
     """Origins of foreign web pages that may use the API, such as `https://app.example.com`."""
     egress_allow: tuple[str, ...] = ()
     """Upstream addresses allowed besides https to public ones."""
-    upstream_proxy: str | None = field(default=None, repr=False)
-    """A proxy for calls to providers; `HTTPS_PROXY` is not read. May hold a password, so never in a `repr`."""
+    upstream_proxy: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """Proxies for calls to providers, by provider; `HTTPS_PROXY` is not read. May hold passwords: never in a `repr`."""
     ca_bundle: str | None = None
     """A file of certificate authorities to trust beside the system's."""
     providers_file: str | None = None
@@ -108,8 +109,10 @@ class Settings:
     """Put what was asked and answered into the log."""
     log_format: Literal["text", "json"] = "text"
     """One line an entry: `key=value` pairs, or a JSON object."""
+    metrics: bool = True
+    """Count for `/metrics`, where prometheus-client is installed."""
     metrics_token: str = field(default="", repr=False)
-    """The bearer token of `/metrics`, needed where `auth` is `required`."""
+    """The bearer token of `/metrics`: needed where `auth` is `required`, and wanted wherever it is set."""
     wsgi_streams: int = 4
     """Threads of one WSGI process that streams may hold; beyond it a new one is answered 503. See docs/django.md."""
     resolve_project: Callable[..., Any] | str | None = None
@@ -122,7 +125,7 @@ class Settings:
     """`(result)`: what is done with each stream when it has ended."""
 
     project_streams: int = 0
-    """Streams that one project may have at once, in each process; 0: any number."""
+    """Streams that one project may have at once, in all workers that share a journal; 0: any number."""
     project_requests: int = 0
     """Requests a minute of one project; 0: any number."""
     person_streams: int = 0
@@ -135,12 +138,21 @@ class Settings:
     """Characters of text, reasoning and arguments after which an answer is cut off; 0: our own bound."""
     audit_days: int = 365
     """How long the audit log is kept."""
+    stats_days: int = 90
+    """How long a row is kept of each stream; 0 keeps no statistics."""
+    stats_summary_days: int = 730
+    """How long sums by hour and day are kept."""
     oidc_issuer: str = ""
     """The address of an OpenID Connect provider that people may sign in with."""
     oidc_client_id: str = ""
     oidc_client_secret: str = field(default="", repr=False)
     oidc_allow: tuple[str, ...] = ()
     """Who gets an account at first sign-in: domains or addresses of e-mail; `*` is everybody the provider knows."""
+
+    def proxy_of(self, provider: str) -> str | None:
+        """The proxy for calls to this provider: its own, or the one for all."""
+        proxies = dict(self.upstream_proxy)
+        return proxies.get(provider, proxies.get("*", "")) or None
 
     @property
     def limited(self) -> bool:
@@ -257,7 +269,7 @@ _READERS: dict[str, Callable[[object], object]] = {
     "ALLOWED_HOSTS": read_hosts,
     "ALLOWED_ORIGINS": read_origins,
     "EGRESS_ALLOW": read_list,
-    "UPSTREAM_PROXY": read_proxy,
+    "UPSTREAM_PROXY": read_proxies,
     "CA_BUNDLE": read_file,
     "PROVIDERS_FILE": read_file,
     "SECRET_KEYS": read_list,
@@ -272,6 +284,7 @@ _READERS: dict[str, Callable[[object], object]] = {
     "COMPRESSION": read_boolean,
     "LOG_TEXT": read_boolean,
     "LOG_FORMAT": read_choice("text", "json"),
+    "METRICS": read_boolean,
     "METRICS_TOKEN": read_text,
     "WSGI_STREAMS": read_whole(1, MAX_STREAMS),
     "RESOLVE_PROJECT": read_hook,
@@ -286,6 +299,8 @@ _READERS: dict[str, Callable[[object], object]] = {
     "TOKEN_REQUESTS": read_whole(0, MAX_REQUESTS),
     "MAX_ANSWER": read_whole(0, MAX_ANSWER),
     "AUDIT_DAYS": read_whole(1, MAX_AUDIT_DAYS),
+    "STATS_DAYS": read_whole(0, MAX_STATS_DAYS),
+    "STATS_SUMMARY_DAYS": read_whole(1, MAX_STATS_DAYS),
     "OIDC_ISSUER": read_issuer,
     "OIDC_CLIENT_ID": read_text,
     "OIDC_CLIENT_SECRET": read_text,

@@ -6,19 +6,28 @@ Without one of them a server that is killed takes its streams along unseen: no `
 from __future__ import annotations
 
 import asyncio
+import atexit
 import signal
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import suppress
+from functools import cache
 from types import FrameType
 from typing import Any
 
+from headrace.common.monitoring.tracing import send_spans
+from headrace.common.streams.live import record_all
 from headrace.common.streams.runtime import FAREWELL_SECONDS, close_clients, drain_streams, streams
 
 SIGTERM_SECONDS = 20.0
 """For streams to end by themselves: gunicorn kills what still runs 30 s after it was told to end."""
 LOOK_AGAIN = 0.05
+
+greetings: list[Callable[[], None]] = []
+"""What is done once a server under ASGI is about to serve. None may wait."""
+farewells: list[Callable[[], None]] = []
+"""What is done once all streams have ended, and before the process does. Each may wait a few seconds."""
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -48,11 +57,15 @@ async def serve_lifespan(receive: Receive, send: Send) -> None:
     await receive()
     journal = streams().journal
     await journal.start()
+    for greeting in greetings:
+        greeting()
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await drain_streams(0)
+    await asyncio.to_thread(say_farewell)
     await close_clients()
     await journal.close()
+    await asyncio.to_thread(send_spans)
     await send({"type": "lifespan.shutdown.complete"})
 
 
@@ -79,8 +92,17 @@ def _drain(seconds: float, last: Any) -> None:
     for live in streams().all():
         live.cancel("server_shutdown")
     _wait(FAREWELL_SECONDS)
+    record_all()
+    say_farewell()
     if last == signal.SIG_DFL:
         signal.raise_signal(signal.SIGINT)  # ends Python in order, as Ctrl-C does
+
+
+def say_farewell() -> None:
+    """The last chance of whatever keeps something of streams. Harmless twice."""
+    for farewell in farewells:
+        with suppress(Exception):
+            farewell()
 
 
 def _wait(seconds: float) -> None:
@@ -97,3 +119,11 @@ def at_exit() -> None:
                 asyncio.run_coroutine_threadsafe(drain_streams(0.0), loop).result(FAREWELL_SECONDS + 1)
             else:
                 loop.run_until_complete(drain_streams(0.0))
+    say_farewell()
+
+
+@cache
+def end_with_the_process() -> None:
+    """Under WSGI and in scripts the background loop dies with the process, and nobody ends what runs there."""
+    register = getattr(threading, "_register_atexit", atexit.register)  # before the pools of threads are shut down
+    register(at_exit)

@@ -80,7 +80,11 @@ def is_newest(token: str) -> bool:
 
 def derived_key(purpose: str) -> bytes:
     """A secret of its own for this purpose, from the oldest key: it stays the same while keys rotate."""
-    return hmac.digest(_keys()[-1].encode(), b"headrace " + purpose.encode(), "sha256")
+    return derived_from(_keys()[-1], purpose)
+
+
+def derived_from(key: str, purpose: str) -> bytes:
+    return hmac.digest(key.encode(), b"headrace " + purpose.encode(), "sha256")
 
 
 def _opened(token: str) -> str:

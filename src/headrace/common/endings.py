@@ -6,19 +6,18 @@ done, so that slow code here is answered by 503, not by a queue without end.
 
 from __future__ import annotations
 
-import atexit
 import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import partial
 from itertools import chain
 
 from django.conf import settings as django_settings
 from django.db import connections
 
 from headrace.common.chats import Chat, StreamResult
-from headrace.common.draining import at_exit
+from headrace.common.draining import end_with_the_process
 from headrace.common.hooks import Hook, Hooks, call
 from headrace.common.signals import after_stream
 from headrace.common.streams.live import Conclude, LiveStream
@@ -36,7 +35,7 @@ def ending_of(chat: Chat, hooks: Hooks) -> Conclude | None:
     """What is to be done when the stream of this chat has ended; None, at no cost, where nobody wants to know."""
     if hooks.after_stream is None and not after_stream.has_listeners():
         return None
-    _end_with_the_process()
+    end_with_the_process()
     return partial(_conclude, chat, hooks.after_stream)
 
 
@@ -88,10 +87,3 @@ def _tell(chat: Chat, hook: Hook | None, stream: LiveStream, done: Callable[[], 
         if fresh:
             connections.close_all()
         done()
-
-
-@cache
-def _end_with_the_process() -> None:
-    """Under WSGI and in scripts the background loop dies with the process, and nobody ends what runs there."""
-    register = getattr(threading, "_register_atexit", atexit.register)  # before the pools of threads are shut down
-    register(at_exit)

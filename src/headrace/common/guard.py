@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import wraps
@@ -20,6 +21,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.decorators import sync_and_async_middleware
 
 from headrace.common.access import (
+    METRICS_PATH,
     Asked,
     Refusal,
     is_allowed_origin,
@@ -38,7 +40,7 @@ View = Callable[..., Any]
 
 API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 PAGE_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 """For pages of our own: nothing inline, nothing from elsewhere."""
@@ -56,6 +58,9 @@ PREFLIGHT = {
     "Access-Control-Max-Age": "600",
 }
 _EXPOSED = "Idempotency-Replayed, Retry-After, X-Stream-Id"
+MAX_ASKED_HEADERS = 2048
+"""Characters: ten times what the longest SDK asks for."""
+_TOKEN = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,100}")
 TEST_HOST = "testserver"
 """The host that Django's test clients ask; its test runners, and nobody else, put it into `ALLOWED_HOSTS`."""
 _CHECKED = "_headrace_checked"
@@ -134,7 +139,14 @@ def guarded_patterns(patterns: Iterable[URLPattern | URLResolver]) -> list[URLPa
 
 def asked_of(request: HttpRequest) -> Asked:
     """What the guard looks at in this request."""
-    return Asked.of(request.META, method=request.method or "", path=request.path_info, scheme=request.scheme or "http")
+    path = METRICS_PATH if _is_metrics(request) else request.path_info
+    return Asked.of(request.META, method=request.method or "", path=path, scheme=request.scheme or "http")
+
+
+def _is_metrics(request: HttpRequest) -> bool:
+    """Whether this is the view of the figures, under whatever address a site has given it."""
+    match = request.resolver_match
+    return match is not None and getattr(match.func, "headrace_metrics", False)
 
 
 def _marked(view: View) -> View:
@@ -205,7 +217,17 @@ def _answer(request: HttpRequest, asked: Asked, found: Refusal | None) -> HttpRe
     if found is not None:
         return error_response(found.message, found.status, code=found.code, field=found.field)
     setattr(request, _CHECKED, True)
-    return HttpResponse(status=204, headers=PREFLIGHT) if preflight else None
+    return HttpResponse(status=204, headers=_preflight(request)) if preflight else None
+
+
+def _preflight(request: HttpRequest) -> dict[str, str]:
+    """What a page that the operator trusts may send: our headers, and those that it asks for, because the SDKs of
+    OpenAI and Anthropic add a dozen of their own. What else a page may send decides nothing here."""
+    asked = request.META.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")[:MAX_ASKED_HEADERS]
+    ours = PREFLIGHT["Access-Control-Allow-Headers"]
+    known = ours.lower().split(", ")
+    more = [name for name in asked.lower().replace(" ", "").split(",") if _TOKEN.fullmatch(name) and name not in known]
+    return PREFLIGHT | {"Access-Control-Allow-Headers": ", ".join([ours, *more])}
 
 
 def _finished(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:

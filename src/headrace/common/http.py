@@ -17,6 +17,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 
 from headrace.common.conf import get_settings
+from headrace.common.monitoring.counting import count_refused
 from headrace.common.validation import shown
 from headrace.errors import RequestError
 
@@ -59,7 +60,10 @@ def refused(error: RequestError) -> HttpResponse:
     """A wrong request as its answer."""
     code = CODES.get(error.status, error.code) if error.code == "bad_request" else error.code
     wait = max(1, round(getattr(error, "retry_after", 1)))
-    headers = {"Retry-After": str(wait)} if error.status in (429, 503) else None
+    headers = None
+    if error.status in (429, 503):
+        headers = {"Retry-After": str(wait)}
+        count_refused(code)
     return error_response(error.message, error.status, code=code, field=error.field, headers=headers)
 
 

@@ -35,6 +35,13 @@ def replace(path: Path, secret: str) -> None:
     _written(path, secret).replace(path)
 
 
+def give_to_owner(path: Path) -> None:
+    """What root makes in a service's folder belongs to the service, or it could not read it. For others, nothing."""
+    if os.geteuid() == 0:
+        owner = path.parent.stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
+
+
 def _publish(path: Path, secret: str) -> None:
     """Whole or not at all, and first come first served: a hard link fails where a file already is."""
     name = _written(path, secret)
@@ -55,6 +62,7 @@ def _written(path: Path, secret: str) -> Path:
             file.write(secret + "\n")
             file.flush()
             os.fsync(file.fileno())
+        give_to_owner(Path(name))
     except BaseException:
         Path(name).unlink()
         raise

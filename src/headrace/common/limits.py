@@ -1,7 +1,7 @@
 """Limits for each project, person and token: streams at once, requests a minute. Going over one is a 429.
 
-Requests are counted in this process, or in Redis where workers share one; streams at once in the process that runs
-them. Where no limit is set, nothing is counted but a dictionary's entry a stream.
+Requests are counted in this process, or in Redis where workers share one; so are streams at once (`shared_limits.py`
+for those of other workers). Where no limit is set, nothing is counted but a dictionary's entry a stream.
 """
 
 from __future__ import annotations
@@ -62,11 +62,17 @@ class OpenStreams:
                 _less(self._callers, caller)
 
     def _check(self, settings: Settings, project: str, caller: str) -> None:
-        kind, most = ("token", settings.token_streams) if is_token(caller) else ("person", settings.person_streams)
-        if settings.project_streams and self._projects.get(project, 0) >= settings.project_streams:
-            raise _full("project", settings.project_streams)
-        if caller and most and self._callers.get(caller, 0) >= most:
-            raise _full(kind, most)
+        for kind, most in stream_limits(settings, caller).items():
+            counts, name = (self._projects, project) if kind == "project" else (self._callers, caller)
+            if counts.get(name, 0) >= most:
+                raise full(kind, most)
+
+
+def stream_limits(settings: Settings, caller: str) -> dict[str, int]:
+    """How many streams at once there may be for each kind of name that is limited."""
+    kind, most = ("token", settings.token_streams) if is_token(caller) else ("person", settings.person_streams)
+    found = {"project": settings.project_streams, kind: most if caller else 0}
+    return {kind: most for kind, most in found.items() if most}
 
 
 def _less(counts: dict[str, int], name: str) -> None:
@@ -77,7 +83,7 @@ def _less(counts: dict[str, int], name: str) -> None:
         del counts[name]
 
 
-def _full(kind: str, limit: int) -> LimitError:
+def full(kind: str, limit: int) -> LimitError:
     message = f"this {kind} has {limit} streams at once (HEADRACE_{kind.upper()}_STREAMS); ask again when one has ended"
     return LimitError(message, STREAM_WAIT)
 

@@ -55,7 +55,7 @@ def lists_models(row: Provider) -> bool:
 
 
 async def provider_models(
-    row: Provider, model: InlineModel, base: str, *, client: Callable[[], HTTPClient] = http_client
+    row: Provider, model: InlineModel, base: str, *, client: Callable[[str], HTTPClient] = http_client
 ) -> list[ListedModel]:
     """The models at `base`. UpstreamError for what went wrong there; RequestError where none can be listed."""
     if not lists_models(row):
@@ -65,7 +65,7 @@ async def provider_models(
     try:
         async with asyncio.timeout_at(deadline):
             request = _request(row, Endpoint(base, "model", model.api_key))
-            answer = await client().send(request, deadline=deadline, idle=LIST_SECONDS, method="GET")
+            answer = await client(row.name).send(request, deadline=deadline, idle=LIST_SECONDS, method="GET")
             async with answer:
                 return _listed(await _body(answer, secrets))
     except TimeoutError:

@@ -6,6 +6,7 @@ name means is the same on every server. A custom row's address is asked under th
 
 from __future__ import annotations
 
+import difflib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
@@ -83,6 +84,16 @@ def resolve(provider_id: str, endpoint: str = "") -> Provider:
     """The row for a provider's name and the endpoint beside it, the operator's own rows included."""
     asked = "-".join(provider_id.strip().lower().replace("_", " ").split())
     return custom_rows().get(asked) or presets.resolve(provider_id, endpoint)
+
+
+def check_proxied() -> None:
+    """SettingError where `HEADRACE_UPSTREAM_PROXY` names a provider that is none: its calls would take another way."""
+    known = {row.name for row in all_rows()}
+    for name, _ in get_settings().upstream_proxy:
+        if name != "*" and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(sorted(known))}"
+            raise SettingError(f"HEADRACE_UPSTREAM_PROXY names {name!r}, which is no provider; {hint}")
 
 
 @lru_cache(maxsize=4)

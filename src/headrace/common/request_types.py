@@ -97,6 +97,7 @@ class StreamOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     include_usage: Annotated[bool, Meta(description="True or false: show the `finish` event.")] = False
     include_ids: Annotated[bool, Meta(description="True or false: number the events with `id:` lines.")] = False
     include_digest: Annotated[bool, Meta(description="True or false: end with a digest of what was sent.")] = False
+    include_wire: Annotated[bool, Meta(description="True or false: keep what goes over the wire, to look at.")] = False
     on_disconnect: Annotated[
         Literal["cancel", "continue"],
         Meta(

@@ -72,6 +72,7 @@ class StreamSettings:
     include_usage: bool = False
     include_ids: bool = False
     include_digest: bool = False
+    include_wire: bool = False
     on_disconnect: Literal["cancel", "continue"] = "cancel"
 
     @property
@@ -168,6 +169,7 @@ def settings_of(options: Options) -> StreamSettings:
         include_usage=shown_as.include_usage,
         include_ids=shown_as.include_ids,
         include_digest=shown_as.include_digest,
+        include_wire=shown_as.include_wire,
         on_disconnect=shown_as.on_disconnect,
     )
 

@@ -6,12 +6,16 @@ A ValueError's words end the sentence "HEADRACE_… must be".
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from headrace.backends.http_proxy import Proxy
 from headrace.backends.redis_wire import Address, AddressError
 from headrace.common.origins import origin_of
+
+DIRECT = "none"
+"""What stands for no proxy."""
 
 
 def read_text(value: object) -> str:
@@ -100,15 +104,28 @@ def read_file(value: object) -> str | None:
     return str(path)
 
 
-def read_proxy(value: object) -> str | None:
-    if value in (None, ""):
-        return None
-    text = read_text(value)
+def read_proxies(value: object) -> tuple[tuple[str, str], ...]:
+    """The proxy of each provider: its name, or `*` for the others, and an address, or nothing for no proxy at all."""
+    items = value.items() if isinstance(value, Mapping) else _proxy_items(read_text(value or ""))
+    found = tuple((str(name).strip().lower(), "" if url == DIRECT else str(url or "")) for name, url in items)
     try:
-        origin_of(text)
+        for _, url in found:
+            Proxy.parse(url) if url else None
     except ValueError:
-        raise ValueError("an address such as http://proxy.example.com:3128") from None
-    return text
+        raise ValueError(
+            "an address such as http://proxy.example.com:3128 (or https://, socks5://), or a list by provider such as "
+            "openai=socks5://127.0.0.1:1080,ollama=none,*=http://proxy.example.com:3128"
+        ) from None
+    if len({name for name, _ in found}) != len(found):
+        raise ValueError("a list with each provider once")
+    return found
+
+
+def _proxy_items(text: str) -> Iterator[tuple[str, str]]:
+    for item in filter(None, map(str.strip, text.split(","))):
+        name, mark, url = item.partition("=")
+        named = bool(mark) and "/" not in name  # an address may hold an equals sign in its password
+        yield (name, url.strip()) if named else ("*", item)
 
 
 def read_redis(value: object) -> str:

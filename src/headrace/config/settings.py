@@ -14,6 +14,7 @@ from pathlib import Path
 from django.core.management.utils import get_random_secret_key
 
 from headrace.common.conf import SettingError, load
+from headrace.common.encryption import derived_from
 from headrace.common.keyfile import read_or_make
 from headrace.config.databases import database
 from headrace.config.logs import logging_settings
@@ -24,7 +25,10 @@ _logins = _chosen.auth == "required"
 if _logins and find_spec("axes") is None:
     raise SettingError('HEADRACE_AUTH=required needs what signs people in: pip install "headrace[people]"')
 
-SECRET_KEY = read_or_make(_chosen.data_dir / "django.key", get_random_secret_key)
+if _chosen.secret_keys:  # what machines share, or who signed in at one would be nobody at the next
+    SECRET_KEY = derived_from(_chosen.secret_keys[-1], "sessions").hex()
+else:
+    SECRET_KEY = read_or_make(_chosen.data_dir / "django.key", get_random_secret_key)
 DEBUG = False
 ALLOWED_HOSTS = ["*"]  # the access guard has looked at `Host` before anybody uses it, with better words
 
@@ -35,10 +39,11 @@ INSTALLED_APPS = [
     "headrace.projects",
     "headrace.llm",
     "headrace.people",
+    "headrace.stats",
     *(["axes"] if _logins else []),
 ]
 MIDDLEWARE = [
-    "headrace.gateway.errors.openai_errors",
+    "headrace.faces.refusals.api_errors",
     "headrace.common.guard.access_middleware",  # sessions are found by the keeper of people, off this path
 ]
 ROOT_URLCONF = "headrace.config.urls"

@@ -1,5 +1,5 @@
 """The addresses of the server that runs by itself: its page, its health, the API under `/api/`, OpenAI's
-under `/v1/`."""
+under `/v1/`, and those of other people's APIs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from headrace.common.http import error_response
 from headrace.common.identity import allows
 from headrace.config.health import healthz, readyz
 from headrace.config.pages import home
+from headrace.people.managing import people_page
 
 _STATIC = Path(__file__).resolve().parents[1] / "static" / "headrace"
 
@@ -23,9 +24,12 @@ urlpatterns = guarded_patterns(
         path("", allows("known")(home), name="home"),
         path("healthz", allows("public")(healthz), name="healthz"),
         path("readyz", allows("public")(readyz), name="readyz"),
+        path("metrics", include("headrace.common.monitoring.urls")),
         path("static/headrace/<path:name>", allows("public")(asset_view(in_folder(_STATIC))), name="static"),
+        path("people/", people_page, name="people"),
         path("sign/", include("headrace.people.urls")),
         path("v1/", include("headrace.gateway.urls")),
+        path("", include("headrace.faces.urls")),
     ]
 )
 

@@ -8,9 +8,11 @@ from typing import Annotated, Any
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from ninja import Router, Status
-from pydantic import Field, StrictStr
+from pydantic import Field, StrictBool, StrictStr
 
+from headrace.common.environment_keys import environment_key
 from headrace.common.identity import allows
+from headrace.common.registry import resolve
 from headrace.common.request_types import MAX_ENDPOINT, MAX_KEY, MAX_NAME
 from headrace.common.requests import LOCAL, api_key, endpoint
 from headrace.common.rest import ErrorAnswer, WireSchema
@@ -31,6 +33,10 @@ ProviderId = Annotated[StrictStr, Field(min_length=1, max_length=64, description
 Address = Annotated[StrictStr, Field(max_length=MAX_ENDPOINT, description="Empty: the provider's own.")]
 ModelId = Annotated[StrictStr, Field(max_length=MAX_NAME, description="The model's name at the provider.")]
 Key = Annotated[StrictStr, Field(max_length=MAX_KEY, description="Write-only; empty removes it.")]
+FromEnvironment = Annotated[
+    StrictBool,
+    Field(description="Take the key from the server's own environment (see a provider's `keyHere`)."),
+]
 Fallbacks = Annotated[
     list[Annotated[StrictStr, Field(min_length=1, max_length=64)]],
     Field(max_length=MAX_FALLBACKS, description="configIds to ask in turn where this one fails before it answers."),
@@ -43,6 +49,7 @@ class NewConfiguration(WireSchema):
     endpoint: Address = ""
     model_id: ModelId = ""
     api_key: Key = ""
+    key_from_environment: FromEnvironment = False
     fallbacks: Fallbacks = Field(default_factory=list)
 
 
@@ -103,7 +110,10 @@ def create_model(request: HttpRequest, project_id: str, model: NewConfiguration)
     project = asked_project(request, project_id)
     if project.configurations.count() >= MAX_CONFIGURATIONS:
         raise RequestError(f"a project keeps at most {MAX_CONFIGURATIONS} configurations", code="conflict", status=409)
-    return Status(201, _written(ModelConfiguration(project=project), model.dict(by_alias=False)))
+    given = model.dict(by_alias=False)
+    if given.pop("key_from_environment"):
+        given["api_key"] = _environment_key(model)
+    return Status(201, _written(ModelConfiguration(project=project), given))
 
 
 @router.get(
@@ -144,6 +154,17 @@ def change_model(
 def delete_model(request: HttpRequest, project_id: str, config_id: str) -> Status[None]:
     _configuration(request, project_id, config_id).delete()
     return Status(204, None)
+
+
+def _environment_key(model: NewConfiguration) -> str:
+    if model.endpoint or model.api_key:
+        field = "endpoint" if model.endpoint else "apiKey"
+        raise RequestError(f"{field} cannot stand beside keyFromEnvironment, which has its own", field=field)
+    key = environment_key(resolve(model.provider_id))
+    if not key:
+        message = "this server's environment holds no key of this provider for you; send apiKey"
+        raise RequestError(message, field="keyFromEnvironment", code="key_missing")
+    return key
 
 
 def _configurations(request: HttpRequest, project_id: str) -> QuerySet[ModelConfiguration]:

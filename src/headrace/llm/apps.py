@@ -11,9 +11,10 @@ class LLMConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Read the operator's file of providers now: what is wrong with it stops the start."""
+        """Read the operator's file of providers now, and who has a proxy: what is wrong with them stops the start."""
         from headrace.common.checks import check_site
-        from headrace.common.registry import custom_rows
+        from headrace.common.registry import check_proxied, custom_rows
 
         custom_rows()
+        check_proxied()
         register(check_site)  # once, however many of our apps ask for it

@@ -7,13 +7,17 @@ from functools import lru_cache
 from typing import Any
 
 from headrace.backends.egress import EgressPolicy
+from headrace.backends.metrics import count_egress_refusal
 from headrace.common.chats import Chat
 from headrace.common.conf import get_settings
 from headrace.common.database import in_database
 from headrace.common.endings import ending_of
+from headrace.common.gates import pass_gates
 from headrace.common.hooks import Hooks, abefore, site_hooks
+from headrace.common.monitoring.tracing import parent_of
 from headrace.common.owners import project_key
 from headrace.common.requests import InlineModel, LocalModel, StoredModel
+from headrace.common.shared_limits import take_place
 from headrace.common.streams.adjustments import AdjustmentMemory
 from headrace.common.streams.asked import question_text, text_size
 from headrace.common.streams.build import source_for
@@ -43,6 +47,7 @@ async def prepared_chat(
     if len(registry) >= settings.max_streams:
         message = f"this server runs {settings.max_streams} streams (HEADRACE_MAX_STREAMS); try again in a moment"
         raise RequestError(message, code="too_many_streams", status=503)
+    await pass_gates(project_key(project))
     hooks = site_hooks() if hooks is None else hooks
     chat = await abefore(replace(chat, project=project_key(project), caller=caller), hooks)
     source = _source(await _found(project, chat.model), chat, registry.memory)
@@ -55,8 +60,11 @@ async def prepared_chat(
         metadata=chat.settings.metadata,
         input_bytes=text_size(chat.request.messages),
         include_digest=chat.settings.include_digest,
+        include_wire=chat.settings.include_wire,
         question=question_text(chat.request.messages) if settings.log_text else None,
+        parent=parent_of(chat.carried),
         conclude=ending_of(chat, hooks),
+        leave_place=await take_place(registry.journal, chat.project, caller),
     )
 
 
@@ -107,4 +115,6 @@ def _check_address(source: HTTPSource) -> None:
     try:
         _policy(settings.egress_allow, settings.local).check_url(source.base_url)
     except UpstreamError as error:
+        if error.code == "egress_refused":
+            count_egress_refusal()
         raise RequestError(error.message, field="model.endpoint", code=error.code) from None

@@ -84,6 +84,9 @@ def _paths() -> dict[str, Any]:
                 "stopStream", "Stop a stream", [_PROJECT, _STREAM], {"204": _said("Stopped, or ended.")}
             ),
         },
+        f"{playground}/streams/{{streamId}}/wire/": {
+            "get": _operation("readWire", "What went over the wire of a stream", [_PROJECT, _STREAM], _json())
+        },
     }
 
 
@@ -136,7 +139,7 @@ def _whole_answer() -> dict[str, Any]:
 
 
 def _json() -> dict[str, Any]:
-    return {"200": {"description": "The list.", "content": {"application/json": {"schema": {"type": "object"}}}}}
+    return {"200": {"description": "As JSON.", "content": {"application/json": {"schema": {"type": "object"}}}}}
 
 
 def _answer_schema() -> dict[str, Any]:

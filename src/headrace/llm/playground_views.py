@@ -5,6 +5,8 @@ Plain Django views for any `urls.py`. Everything that can be wrong with a reques
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
@@ -16,6 +18,7 @@ from headrace.common.guard import guarded
 from headrace.common.hooks import GivenHook, Hooks, site_hooks
 from headrace.common.http import json_response, read_body, wrong_method
 from headrace.common.identity import allows
+from headrace.common.monitoring.tracing import carried_by
 from headrace.common.room import check_room, held_room
 from headrace.common.services.llm_streaming import create_streaming_response
 from headrace.common.streams.chat import EventStream, SSEStream
@@ -92,7 +95,7 @@ async def _answered(request: HttpRequest, project_id: str, hooks: Hooks) -> Http
 
 async def _start(request: HttpRequest, project_id: str, hooks: Hooks) -> tuple[Chat, Started]:
     key = key_of(request)
-    chat = parse_chat(read_body(request))
+    chat = replace(parse_chat(read_body(request)), carried=carried_by(request.META))
     project = await find_project(request, project_id, hooks)
     await check_allowed(request, project, chat, hooks)
     caller = await user_of(request)

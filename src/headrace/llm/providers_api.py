@@ -13,6 +13,7 @@ from pydantic import Field, StrictStr
 from headrace.backends.localmodel import LOCAL_MODELS
 from headrace.common.abilities import abilities
 from headrace.common.database import in_database
+from headrace.common.environment_keys import environment_key
 from headrace.common.identity import allows
 from headrace.common.model_list import ListedModel, provider_models
 from headrace.common.registry import all_rows, custom_rows, resolve
@@ -46,6 +47,7 @@ class ProviderAnswer(WireSchema):
     endpoint: Annotated[str, Field(description="Empty: the caller has to give one.")]
     aliases: list[str]
     key_variable: Annotated[str, Field(description="Where `headrace chat` looks for its key; empty: it has none.")]
+    key_here: Annotated[bool, Field(description="The server's own environment holds it, for `keyFromEnvironment`.")]
     docs_url: str
     reasoning_tags: Annotated[list[str], Field(description="The tags that its models' reasoning may stand in.")]
     custom: Annotated[bool, Field(description="From the operator's own file.")]
@@ -116,7 +118,7 @@ async def _models(request: HttpRequest, model: InlineModel | LocalModel) -> Mode
     if row is GENERIC and not model.endpoint:
         message = f"the provider {model.provider_id[:64]!r} is not known here; give its endpoint"
         raise RequestError(message, field="endpoint", code="unknown_provider", status=404)
-    found = await _on_stream_loop(request, _asked(row, model))
+    found = await on_stream_loop(request, _asked(row, model))
     return ModelNames(models=[ModelAnswer(id=each.id, title=each.title) for each in found])
 
 
@@ -129,7 +131,7 @@ async def _asked(row: Provider, model: InlineModel) -> list[ListedModel]:
         raise RequestError(error.message, code=error.code, status=status) from None
 
 
-async def _on_stream_loop(request: HttpRequest, asking: Coroutine[Any, Any, T]) -> T:
+async def on_stream_loop(request: HttpRequest, asking: Coroutine[Any, Any, T]) -> T:
     """Awaits it where this process's connections to providers live: under WSGI that is not the request's loop."""
     loop = loop_for(wsgi=not hasattr(request, "scope"))
     if loop is asyncio.get_running_loop():
@@ -145,6 +147,7 @@ def _answer(row: Provider) -> ProviderAnswer:
         endpoint=row.base_url,
         aliases=sorted(name for name, known in _ALIASES.items() if known == row.name),
         key_variable=row.key_variable,
+        key_here=environment_key(row) != "",
         docs_url=row.docs_url,
         reasoning_tags=list(row.think.openers) if row.think else [],
         custom=row.name in custom_rows(),

@@ -5,6 +5,7 @@ Plain Django views for any `urls.py`. A stranger cannot tell a foreign stream fr
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 
@@ -20,6 +21,7 @@ from headrace.common.guard import guarded
 from headrace.common.hooks import GivenHook, Hooks, site_hooks
 from headrace.common.http import json_response, wrong_method
 from headrace.common.identity import allows
+from headrace.common.monitoring.watching import count_resume
 from headrace.common.owners import project_key
 from headrace.common.services.llm_streaming import create_streaming_response
 from headrace.common.streams.chat import SSEStream
@@ -57,6 +59,27 @@ async def playground_stream(
         raise journal_away() from None
     await let_go(request)
     return _resumed(request, known, after)
+
+
+@allows(GET="read")
+@guarded
+async def playground_stream_wire(
+    request: HttpRequest, project_id: str, stream_id: str, **hooks: GivenHook
+) -> HttpResponseBase:
+    """What went over the wire for a stream that was asked to keep it (`includeWire`), without keys."""
+    if request.method != "GET":
+        return wrong_method(request, "GET")
+    try:
+        await _owned(request, project_id, stream_id, site_hooks(**hooks))
+        wire = streams().journal.log(stream_id).wire
+    except UnknownStreamError:
+        raise _not_found() from None
+    except JournalAwayError:
+        raise journal_away() from None
+    if wire is None:
+        message = "nothing of the wire was kept here: ask with streamOptions.includeWire, and the worker that asked"
+        raise RequestError(message, field="streamId", code="wire_not_kept", status=404)
+    return json_response({"streamId": stream_id} | await asyncio.to_thread(wire.told))
 
 
 @allows(GET="read")
@@ -102,6 +125,8 @@ def _resumed(request: HttpRequest, known: Known, after: int) -> HttpResponseBase
         status = 410 if error.code == "cursor_expired" else 400
         raise RequestError(str(error), field="after", code=error.code, status=status) from None
     registry = streams()
+    if after:
+        count_resume()
     stream = SSEStream(
         registry.journal,
         known.stream_id,

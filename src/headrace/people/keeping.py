@@ -16,7 +16,7 @@ from django.contrib.auth import get_user
 from django.http import HttpRequest
 from django.utils import timezone
 
-from headrace.common.access import bearer
+from headrace.common.access import authorization_of, bearer
 from headrace.common.admission import session_user
 from headrace.common.database import in_database
 from headrace.common.identity import TOKEN_PREFIX, Permission, Program, caller_key, unknown_caller
@@ -96,7 +96,7 @@ def _admitted(caller: Any, need: Permission, project: str) -> None:
 
 def _token(request: HttpRequest) -> str:
     """The token that speaks for the caller. Where there is one, no cookie does."""
-    value = bearer(request.META.get("HTTP_AUTHORIZATION", ""))
+    value = bearer(authorization_of(request.META))
     return value if value.startswith(TOKEN_PREFIX) else ""
 
 

@@ -13,8 +13,8 @@ from django.http import HttpRequest
 
 from headrace.common.chats import Chat
 from headrace.common.conf import get_settings
-from headrace.common.hooks import Hooks, acall
-from headrace.common.owners import not_allowed, unknown_project
+from headrace.common.hooks import Hooks, acall, call, site_hooks
+from headrace.common.owners import not_allowed, project_key, unknown_project
 from headrace.errors import RequestError
 
 ONLY_PROJECT = "default"
@@ -52,6 +52,25 @@ async def find_project(request: HttpRequest, project_id: str, hooks: Hooks) -> A
 
         return await aproject_of(request, project_id)
     return _only(project_id)
+
+
+def asked_project_key(request: HttpRequest, project_id: str) -> str:
+    """The key of the project that a plain view is asked about, the site's hooks heard. RequestError 404 and 403."""
+    hooks = site_hooks()
+    project: Any = None
+    if hooks.resolve_project is not None:
+        project = call(hooks.resolve_project, request, project_id)
+        if project is None or project is False:
+            raise unknown_project(project_id)
+    elif has_projects():
+        from headrace.projects.access import project_of
+
+        project = project_of(getattr(request, "user", None), project_id)
+    else:
+        project = _only(project_id)
+    if hooks.authorize is not None and not call(hooks.authorize, request, project, None):
+        raise not_allowed()
+    return project_key(project)
 
 
 async def check_allowed(request: HttpRequest, project: Any, chat: Chat | None, hooks: Hooks) -> None:

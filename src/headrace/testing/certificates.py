@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import ssl
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -21,12 +22,14 @@ def server_context(folder: Path, certificate: str, host: str) -> tuple[ssl.SSLCo
     `certificate` is good, self-signed, wrong-host or expired; `host` is a name or an address.
     """
     key, leaf_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    issuer = f"authority {secrets.token_hex(8)}"  # two in one file must not be taken for each other
     if certificate == "self-signed":
         leaf = _certificate(leaf_key, leaf_key, issuer="upstream", host=host)
     else:
         named = "other.test" if certificate == "wrong-host" else host
-        leaf = _certificate(leaf_key, key, host=named, lasts=-_HOUR if certificate == "expired" else _HOUR)
-    authority = _certificate(key, key)
+        lasts = -_HOUR if certificate == "expired" else _HOUR
+        leaf = _certificate(leaf_key, key, issuer=issuer, host=named, lasts=lasts)
+    authority = _certificate(key, key, issuer=issuer)
     chain, bundle = folder / "chain.pem", folder / "authority.pem"
     chain.write_bytes(_pem(leaf) + _private(leaf_key))
     bundle.write_bytes(_pem(authority))
@@ -39,7 +42,7 @@ def _certificate(
     key: ec.EllipticCurvePrivateKey,
     signer: ec.EllipticCurvePrivateKey,
     *,
-    issuer: str = "authority",
+    issuer: str,
     host: str | None = None,
     lasts: timedelta = _HOUR,
 ) -> x509.Certificate:
@@ -47,7 +50,7 @@ def _certificate(
     now = datetime.now(UTC)
     builder = (
         x509.CertificateBuilder()
-        .subject_name(_name("authority" if host is None else "upstream"))
+        .subject_name(_name(issuer if host is None else "upstream"))
         .issuer_name(_name(issuer))
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())

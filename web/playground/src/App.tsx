@@ -1,13 +1,15 @@
-import { useCallback, useEffect, useRef, useState } from "react";
+import { lazy, useCallback, useEffect, useRef, useState } from "react";
 
-import { CodeDialog } from "./CodeDialog";
 import { Composer } from "./Composer";
-import { AddModel, Keys } from "./dialogs";
+import { Trouble } from "./ConversationList";
+import { Keys } from "./dialogs";
 import { Header } from "./Header";
 import { Icon } from "./Icon";
+import { isComposing } from "./keys";
 import { PaneView } from "./PaneView";
-import { Presets } from "./Presets";
-import { Settings } from "./Settings";
+import { Part } from "./Part";
+import { useRoute } from "./route";
+import { Sidebar, useSidebar } from "./Sidebar";
 import { MOST_PANES } from "./state";
 import { store, useStore } from "./store";
 import { problemTitle } from "./problems";
@@ -15,13 +17,33 @@ import { useLanguage, useWords } from "./words";
 
 export type Dialog = "add" | "settings" | "keys" | "presets" | "code" | undefined;
 
+const AddModel = lazy(() => import("./AddModel"));
+const CodeDialog = lazy(() => import("./CodeDialog"));
+const Presets = lazy(() => import("./Presets"));
+const Settings = lazy(() => import("./Settings"));
+const Statistics = lazy(() => import("./statistics/Statistics"));
 const WIDTHS = ["", "md:grid-cols-1", "md:grid-cols-2", "md:grid-cols-2 xl:grid-cols-3", "md:grid-cols-2 2xl:grid-cols-4"];
 
+/** The statistics are another view; what runs in the playground goes on behind it. */
 export function App(): React.JSX.Element {
+  return useRoute().view === "statistics" ? <Counted /> : <Playground />;
+}
+
+function Counted(): React.JSX.Element {
+  return (
+    <div className="flex h-dvh flex-col">
+      <Header />
+      <Part><Statistics /></Part>
+    </div>
+  );
+}
+
+function Playground(): React.JSX.Element {
   const panes = useStore((state) => state.panes);
   const [dialog, setDialog] = useState<Dialog>();
   const [asking, setAsking] = useState<string>();
   const [turnId, setTurnId] = useState<string>();
+  const sidebar = useSidebar();
   useKeys(setDialog);
   const close = (): void => setDialog(undefined);
   const add = (paneId?: string): void => {
@@ -37,20 +59,24 @@ export function App(): React.JSX.Element {
     setDialog("settings");
   };
   return (
-    <div className="flex h-dvh flex-col">
-      <Header onOpen={setDialog} onAdd={() => add()} />
-      <Notice />
-      <main className={`grid min-h-0 flex-1 auto-rows-fr gap-3 px-3 pb-2 max-md:auto-cols-[100%] max-md:grid-flow-col max-md:snap-x max-md:snap-mandatory max-md:overflow-x-auto md:px-4 ${WIDTHS[Math.min(panes.length, MOST_PANES)]} ${panes.length === 1 ? "mx-auto w-full max-w-4xl" : ""}`}>
-        {panes.map((pane, at) => (
-          <PaneView key={pane.id} pane={pane} place={at + 1} count={panes.length} onAdd={() => add(pane.id)} onCode={code} onSettings={settings} />
-        ))}
-      </main>
-      <Undo />
-      <Composer onSettings={() => settings()} onPresets={() => setDialog("presets")} />
-      <AddModel open={dialog === "add"} onClose={close} paneId={asking} />
-      <Settings open={dialog === "settings"} onClose={close} paneId={asking} />
-      <Presets open={dialog === "presets"} onClose={close} />
-      <CodeDialog open={dialog === "code"} onClose={close} turnId={turnId} />
+    <div className="flex h-dvh">
+      <Sidebar {...sidebar} />
+      <div className="flex min-w-0 flex-1 flex-col">
+        <Header onOpen={setDialog} onAdd={() => add()} sidebar={sidebar} />
+        <Notice />
+        {!sidebar.open && <div className="px-3 empty:hidden md:px-4"><Trouble /></div>}
+        <main className={`grid min-h-0 flex-1 auto-rows-fr gap-3 px-3 pb-2 max-md:auto-cols-[100%] max-md:grid-flow-col max-md:snap-x max-md:snap-mandatory max-md:overflow-x-auto md:px-4 ${WIDTHS[Math.min(panes.length, MOST_PANES)]} ${panes.length === 1 ? "mx-auto w-full max-w-4xl" : ""}`}>
+          {panes.map((pane, at) => (
+            <PaneView key={pane.id} pane={pane} place={at + 1} count={panes.length} onAdd={() => add(pane.id)} onCode={code} onSettings={settings} />
+          ))}
+        </main>
+        <Undo />
+        <Composer onSettings={() => settings()} onPresets={() => setDialog("presets")} />
+      </div>
+      {dialog === "add" && <Part><AddModel open onClose={close} paneId={asking} /></Part>}
+      {dialog === "settings" && <Part><Settings open onClose={close} paneId={asking} /></Part>}
+      {dialog === "presets" && <Part><Presets open onClose={close} /></Part>}
+      {dialog === "code" && <Part><CodeDialog open onClose={close} turnId={turnId} /></Part>}
       <Keys open={dialog === "keys"} onClose={close} />
     </div>
   );
@@ -60,7 +86,7 @@ export function App(): React.JSX.Element {
 function Undo(): React.JSX.Element | null {
   const words = useWords();
   const undo = useStore((state) => state.undo);
-  if (!undo?.some(({ turns }) => turns.length)) return null;
+  if (!undo?.panes.some(({ turns }) => turns.length)) return null;
   return (
     <p className="mx-auto mb-2 flex items-center gap-2 rounded-full border border-line bg-card py-1 pl-4 pr-1 text-sm shadow-sm" role="status">
       {words.takenBack}
@@ -89,7 +115,7 @@ function useKeys(open: (dialog: Dialog) => void): void {
   opened.current = open;
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
-      if (event.isComposing || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (isComposing(event) || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
       if (event.key === "Escape" && !document.querySelector("dialog[open]")) return store.stop();
       const place = event.target as HTMLElement;
       if (place.closest("input, textarea, select, dialog")) return;

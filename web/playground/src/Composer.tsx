@@ -1,11 +1,20 @@
+/** Where questions are written: text, files, fields to fill, presets. */
+
 import { useEffect, useRef, useState } from "react";
 
 import { Attached } from "./Attached";
+import { BeforeAsking } from "./BeforeAsking";
 import { Icon } from "./Icon";
-import { isComposing } from "./keys";
-import { anyRunning, chosenOf } from "./state";
+import { isComposing, sends } from "./keys";
+import { useListbox } from "./listbox";
+import { chosenOf } from "./parameters";
+import { matching, usePresets } from "./presets";
+import { questionsOf, recalled } from "./recall";
+import { SlashPresets, afterSlash } from "./SlashPresets";
+import { anyRunning } from "./state";
 import { store, useStore } from "./store";
-import { filled, variablesOf } from "./variables";
+import { onPaste, useDropping } from "./dropping";
+import { filled } from "./variables";
 import { useWords } from "./words";
 
 interface Opening {
@@ -20,125 +29,88 @@ export function Composer({ onSettings, onPresets }: Opening): React.JSX.Element 
   const running = useStore(anyRunning);
   const ready = useStore((state) => state.panes.length > 0);
   const changed = useStore(({ parameters }) => chosenOf(parameters).length > 0);
+  const enterSends = useStore((state) => state.enterSends);
   const [values, setValues] = useState<Readonly<Record<string, string>>>({});
   const box = useRef<HTMLTextAreaElement>(null);
   const picker = useRef<HTMLInputElement>(null);
   const dropping = useDropping();
-  useEffect(() => box.current?.focus(), []);
+  const slash = useSlash(draft, onPresets);
+  useEffect(() => {
+    box.current?.focus();
+    box.current?.setSelectionRange(-1, -1); // what was kept goes on at its end
+  }, []);
   const send = (): void => {
     if (ready && !running) store.ask(filled(draft, values));
   };
   const onKey = (event: React.KeyboardEvent<HTMLTextAreaElement>): void => {
-    if (isComposing(event.nativeEvent)) return;
-    if (event.key === "Enter" && !event.shiftKey) {
-      event.preventDefault();
-      send();
-    } else if (event.key === "/" && draft === "") {
-      event.preventDefault();
-      onPresets();
-    } else if (event.key === "ArrowUp" && draft === "") {
-      const asked = store.state.panes.flatMap(({ turns }) => turns).filter(({ continues }) => !continues);
-      const last = asked.sort((a, b) => a.asked - b.asked).at(-1);
-      if (last) {
-        event.preventDefault();
-        store.setDraft(last.prompt);
-      }
-    }
-  };
-  const onPaste = (event: React.ClipboardEvent): void => {
-    const files = [...event.clipboardData.files];
-    if (!files.length || event.clipboardData.types.includes("text/plain")) return; // a copied table brings its picture along
+    if (isComposing(event.nativeEvent) || slash.onKey(event)) return;
+    if (sends(event, enterSends)) send();
+    else if (!recall(event, draft)) return;
     event.preventDefault();
-    void store.attach(files);
   };
   return (
-    <form className="mx-auto w-full max-w-4xl px-3 pb-[max(0.75rem,env(safe-area-inset-bottom))] md:px-4" onSubmit={(event) => { event.preventDefault(); send(); }}>
-      <Before values={values} onValues={setValues} />
-      <div className={`flex items-end gap-0.5 rounded-2xl border bg-card p-1.5 shadow-sm transition-colors focus-within:border-accent ${dropping ? "border-dashed border-accent" : "border-line"}`}>
-        <button className="button button-quiet button-square relative" type="button" onClick={onSettings} aria-label={words.parameters} title={words.parameters}>
-          <Icon name="settings" size={18} />
-          {changed && <span className="absolute right-1.5 top-1.5 size-1.5 rounded-full bg-accent" />}
-        </button>
-        <button className="button button-quiet button-square" type="button" onClick={() => picker.current?.click()} aria-label={words.attach} title={words.attach}><Icon name="attach" size={18} /></button>
-        <button className="button button-quiet button-square max-sm:hidden" type="button" onClick={onPresets} aria-label={words.presets} title={words.presets}><Icon name="preset" size={18} /></button>
-        <input ref={picker} className="hidden" type="file" multiple aria-label={words.attach} onChange={({ target }) => { void store.attach([...(target.files ?? [])]); target.value = ""; }} />
-        <label className="sr-only" htmlFor="prompt">{words.ask}</label>
-        <textarea id="prompt" ref={box} rows={1} className="field-sizing-content max-h-48 min-h-9 min-w-0 flex-1 resize-none bg-transparent px-1.5 py-1.5 text-base leading-6 placeholder:text-quiet/80 max-sm:placeholder:text-sm focus:outline-none md:text-[0.9375rem]"
-          placeholder={dropping ? words.dropHere : words.ask} value={draft} enterKeyHint="send" onChange={({ target }) => store.setDraft(target.value)} onKeyDown={onKey} onPaste={onPaste} />
-        {running ? (
-          <button className="button" type="button" onClick={() => store.stop()}><Icon name="stop" size={13} /> {words.stopAll}</button>
-        ) : (
-          <button className="button button-main button-square" type="submit" disabled={!ready || (!draft.trim() && !attached.length)} aria-label={words.send} title={words.send}><Icon name="send" size={18} /></button>
-        )}
+    <form className="relative mx-auto w-full max-w-4xl px-3 pb-[max(0.75rem,env(safe-area-inset-bottom))] md:px-4" onSubmit={(event) => { event.preventDefault(); send(); }}>
+      {slash.shown}
+      <BeforeAsking values={values} onValues={setValues} />
+      <div className={`rounded-2xl border bg-card p-1.5 shadow-sm transition-colors focus-within:border-accent ${dropping ? "border-dashed border-accent" : "border-line"}`}>
+        {attached.length > 0 && <div className="flex p-1.5"><Attached files={attached} onRemove={(file) => store.detach(file)} /></div>}
+        <div className="flex items-end gap-0.5">
+          <button className="button button-quiet button-square relative" type="button" onClick={onSettings} aria-label={words.parameters} title={words.parameters}>
+            <Icon name="settings" size={18} />
+            {changed && <span className="absolute right-1.5 top-1.5 size-1.5 rounded-full bg-accent"><span className="sr-only">{words.settingsChanged}</span></span>}
+          </button>
+          <button className="button button-quiet button-square" type="button" onClick={() => picker.current?.click()} aria-label={words.attach} title={words.attach}><Icon name="attach" size={18} /></button>
+          <button className="button button-quiet button-square max-sm:hidden" type="button" onClick={onPresets} aria-label={words.presets} title={words.presets}><Icon name="preset" size={18} /></button>
+          <input ref={picker} className="hidden" type="file" multiple aria-label={words.attach} onChange={({ target }) => { void store.attach([...(target.files ?? [])]); target.value = ""; }} />
+          <label className="sr-only" htmlFor="prompt">{words.ask}</label>
+          <textarea id="prompt" ref={box} rows={1} className="field-sizing-content max-h-48 min-h-9 min-w-0 flex-1 resize-none bg-transparent px-1.5 py-1.5 text-base leading-6 placeholder:text-quiet/80 max-sm:placeholder:text-sm focus:outline-none md:text-[0.9375rem]"
+            placeholder={dropping ? words.dropHere : words.ask} value={draft} enterKeyHint={enterSends ? "send" : "enter"} onChange={({ target }) => store.setDraft(target.value)} onKeyDown={onKey} onPaste={onPaste} {...slash.field} />
+          {running ? (
+            <button className="button" type="button" onClick={() => store.stop()}><Icon name="stop" size={13} /> {words.stopAll}</button>
+          ) : (
+            <button className="button button-main button-square" type="submit" disabled={!ready || (!draft.trim() && !attached.length)} aria-label={words.send} title={words.send}><Icon name="send" size={18} /></button>
+          )}
+        </div>
       </div>
     </form>
   );
 }
 
-interface Filling {
-  values: Readonly<Record<string, string>>;
-  onValues: (values: Readonly<Record<string, string>>) => void;
+/** Up in an empty box brings back the last question, up again the one before; down goes the other way. */
+function recall(event: React.KeyboardEvent, draft: string): boolean {
+  if (event.key !== "ArrowUp" && event.key !== "ArrowDown") return false;
+  const asked = questionsOf(store.state.panes.flatMap(({ turns }) => turns));
+  const text = recalled(asked, draft, event.key === "ArrowUp" ? -1 : 1);
+  if (text !== undefined) store.setDraft(text);
+  return text !== undefined;
 }
 
-/** Files, fields to fill and what was not taken: above the box, where there are any. */
-function Before({ values, onValues }: Filling): React.JSX.Element {
-  const words = useWords();
-  const draft = useStore((state) => state.draft);
-  const { attached, refused } = useStore((state) => state);
-  const blinded = useBlinded();
-  const names = variablesOf(draft);
-  return (
-    <div className="mb-1.5 space-y-1.5 empty:hidden">
-      {refused && <p className="rounded-lg bg-bad-soft px-3 py-1.5 text-sm text-bad" role="alert">{refused.file} {words[refused.why]}</p>}
-      {blinded.length > 0 && <p className="rounded-lg border border-line bg-card px-3 py-1.5 text-sm text-quiet" role="status">{blinded.join(", ")} {words.textOnly}</p>}
-      {names.length > 0 && (
-        <div className="grid gap-2 sm:grid-cols-3">
-          {names.map((name) => (
-            <label key={name} className="flex min-w-0 items-center gap-2 text-sm">
-              <span className="max-w-1/2 shrink-0 truncate text-quiet">{name}</span>
-              <input className="field h-9 min-w-0" value={values[name] ?? ""} onChange={({ target }) => onValues({ ...values, [name]: target.value })} />
-            </label>
-          ))}
-        </div>
-      )}
-      <Attached files={attached} onRemove={(file) => store.detach(file)} />
-    </div>
-  );
+interface Slash {
+  shown: React.JSX.Element | null;
+  field: Partial<ReturnType<typeof useListbox>["field"]>;
+  onKey: (event: React.KeyboardEvent) => boolean;
 }
 
-/** The chosen models that are known to see no pictures, where one is attached. */
-function useBlinded(): string[] {
-  const { attached, panes, models } = useStore((state) => state);
-  if (!attached.some(({ kind }) => kind === "image")) return [];
-  const chosen = new Set(panes.map(({ configId }) => configId));
-  return (models ?? []).filter(({ configId, readsImages }) => chosen.has(configId) && readsImages === false).map(({ name }) => name);
-}
-
-/** Files dropped anywhere on the page are attached. True while some hang over it. */
-function useDropping(): boolean {
-  const [over, setOver] = useState(false);
-  useEffect(() => {
-    const hasFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") ?? false;
-    const onOver = (event: DragEvent): void => {
-      if (!hasFiles(event)) return;
-      event.preventDefault();
-      setOver(true);
-    };
-    const onLeave = (event: DragEvent): void => void (event.relatedTarget || setOver(false));
-    const onDrop = (event: DragEvent): void => {
-      setOver(false);
-      if (!hasFiles(event)) return;
-      event.preventDefault();
-      void store.attach([...(event.dataTransfer?.files ?? [])]);
-    };
-    addEventListener("dragover", onOver);
-    addEventListener("dragleave", onLeave);
-    addEventListener("drop", onDrop);
-    return () => {
-      removeEventListener("dragover", onOver);
-      removeEventListener("dragleave", onLeave);
-      removeEventListener("drop", onDrop);
-    };
-  }, []);
-  return over;
+/** The list of presets while a slash and at most a part of a name stand in the box; Esc leaves the text as it is. */
+function useSlash(draft: string, onPresets: () => void): Slash {
+  const all = usePresets();
+  const [left, setLeft] = useState<string>();
+  const search = afterSlash(draft);
+  const presets = search === undefined ? [] : matching(search, all);
+  const open = search !== undefined && left !== draft && (presets.length > 0 || search === "");
+  const choose = (at: number): void => {
+    const preset = presets[at];
+    if (preset) return store.fill(preset);
+    store.setDraft("");
+    onPresets();
+  };
+  const list = useListbox(open, presets.length + 1, choose, 0, search ?? "");
+  const onKey = (event: React.KeyboardEvent): boolean => {
+    if (list.onKey(event)) return true;
+    if (!open || event.key !== "Escape") return false;
+    event.preventDefault();
+    setLeft(draft);
+    return true;
+  };
+  return { shown: open ? <SlashPresets list={list} presets={presets} /> : null, field: open ? list.field : {}, onKey };
 }

@@ -1,12 +1,11 @@
-/** What stands under an answer: what it cost, what went wrong, what can be done with it. */
+/** What stands under an answer: what it cost, what can be done with it. */
 
-import { useEffect, useState } from "react";
+import { useState } from "react";
 
 import { Chart } from "./Chart";
 import { Icon } from "./Icon";
-import { problemTitle } from "./problems";
 import type { Turn } from "./state";
-import { seconds, useLanguage, useWords, type Words } from "./words";
+import { seconds, useWords, type Words } from "./words";
 
 /** What a pane can do with its turns; `undefined` where it cannot. */
 export interface Acts {
@@ -16,42 +15,6 @@ export interface Acts {
   branch: ((turnId: string) => void) | undefined;
   vote: ((turnId: string) => void) | undefined;
   withThis: (() => void) | undefined;
-}
-
-export function Failed({ turn, onRetry }: { turn: Turn; onRetry?: () => void }): React.JSX.Element | null {
-  const language = useLanguage();
-  const { failure } = turn.answer;
-  const problem = turn.problem ?? (failure && { code: failure.code, message: failure.error, retryAfter: failure.retryAfter });
-  if (!problem) return null;
-  return (
-    <div className="mt-3 rounded-xl border border-bad/30 bg-bad-soft px-3.5 py-2.5 text-sm" role="alert">
-      <p className="font-semibold text-bad">{problemTitle(problem.code, language)}</p>
-      {problem.message && <p className="mt-0.5 break-words">{problem.message}</p>}
-      <p className="mt-0.5 font-mono text-xs text-quiet">{problem.code}</p>
-      {onRetry && problem.retryAfter ? <Later after={problem.retryAfter} onRetry={onRetry} /> : null}
-    </div>
-  );
-}
-
-/** Asks again when the provider said it may, if somebody wants it. */
-function Later({ after, onRetry }: { after: number; onRetry: () => void }): React.JSX.Element | null {
-  const words = useWords();
-  const [armed, setArmed] = useState(false);
-  const [left, setLeft] = useState(Math.ceil(after));
-  useEffect(() => {
-    const until = Date.now() + after * 1000;
-    const timer = setInterval(() => setLeft(Math.max(0, Math.ceil((until - Date.now()) / 1000))), 250);
-    return () => clearInterval(timer);
-  }, [after]);
-  useEffect(() => {
-    if (armed && left === 0) onRetry();
-  }, [armed, left, onRetry]);
-  if (left === 0 && !armed) return null;
-  return (
-    <button className={`button mt-2 h-8 tabular-nums ${armed ? "button-main" : ""}`} type="button" aria-pressed={armed} onClick={() => setArmed(!armed)}>
-      <Icon name="retry" size={13} /> {words.again} {left} s
-    </button>
-  );
 }
 
 export function Foot({ turn, acts, last }: { turn: Turn; acts: Acts; last: boolean }): React.JSX.Element {

@@ -4,6 +4,7 @@ import { cjk } from "@streamdown/cjk";
 import { memo, useEffect, useRef, useState } from "react";
 import { Streamdown, defaultRehypePlugins, type Components, type PluginConfig } from "streamdown";
 
+import { AsText } from "./Part";
 import { seal } from "./segments";
 import { useLanguage } from "./words";
 
@@ -27,8 +28,9 @@ function usePlugins(text: string): PluginConfig {
   const wantsMaths = HAS_MATHS.test(text) && !plugins.math;
   useEffect(() => {
     const take = (found: PluginConfig): void => setPlugins({ ...Object.assign(loaded, found) });
-    if (wantsCode) void import("./highlight").then(({ code }) => take({ code }));
-    if (wantsMaths) void import("./maths").then(({ math }) => take({ math }));
+    const plain = (): void => undefined; // what did not load changes nothing: the text is there without it
+    if (wantsCode) import("./highlight").then(({ code }) => take({ code }), plain);
+    if (wantsMaths) import("./maths").then(({ math }) => take({ math }), plain);
   }, [wantsCode, wantsMaths]);
   return plugins;
 }
@@ -42,10 +44,12 @@ const Piece = memo(function Piece({ text, streaming }: Shown) {
   const plugins = usePlugins(text);
   const language = useLanguage();
   return (
-    <Streamdown className="answer break-words" components={COMPONENTS} controls={CONTROLS} isAnimating={streaming} lineNumbers={false} plugins={plugins}
-      rehypePlugins={HARDENED} shikiTheme={["github-light", "github-dark"]} {...(language === "zh" ? { translations: CHINESE } : {})}>
-      {text}
-    </Streamdown>
+    <AsText text={text}>
+      <Streamdown className="answer break-words" components={COMPONENTS} controls={CONTROLS} isAnimating={streaming} lineNumbers={false} plugins={plugins}
+        rehypePlugins={HARDENED} shikiTheme={["github-light", "github-dark"]} {...(language === "zh" ? { translations: CHINESE } : {})}>
+        {text}
+      </Streamdown>
+    </AsText>
   );
 });
 

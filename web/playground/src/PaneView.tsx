@@ -2,13 +2,15 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 
 import { LOCAL } from "./api";
 import type { Acts } from "./Foot";
+import { Found } from "./Found";
 import { Icon } from "./Icon";
-import { MOST_PANES, chosenOf, isRunning, type Pane } from "./state";
+import { Picker } from "./Picker";
+import { differing } from "./parameters";
+import { MOST_PANES, isRunning, type Pane } from "./state";
 import { store, useStore } from "./store";
 import { TurnView } from "./TurnView";
 import { useWords } from "./words";
 
-const ADDING = "+"; // no configuration's id
 const AT_END = 48; // pixels: a line and a half is still the end
 
 interface Shown {
@@ -34,7 +36,7 @@ export function PaneView({ pane, place, count, onAdd, onCode, onSettings }: Show
   const running = pane.turns.some(isRunning);
   const { box, atEnd, toEnd, onScroll } = useFollowing(pane);
   return (
-    <section className="relative flex min-h-0 min-w-0 snap-center flex-col overflow-hidden md:max-xl:[&:nth-child(3):last-child]:col-span-2 rounded-2xl border border-line bg-card shadow-sm" aria-label={`${words.model} ${place}`}>
+    <section className="relative flex min-h-0 min-w-0 snap-center flex-col md:max-xl:[&:nth-child(3):last-child]:col-span-2 rounded-2xl border border-line bg-card shadow-sm" aria-label={`${words.model} ${place}`}>
       <div className="flex items-center gap-1 border-b border-line py-1.5 pl-2 pr-1.5">
         {hidden ? <p className="mr-auto px-2 text-sm font-semibold">{words.hiddenModel} {String.fromCharCode(64 + place)}</p> : <Picker pane={pane} onAdd={onAdd} />}
         {count > 1 && <span className="mr-1 text-xs text-quiet tabular-nums md:hidden">{place}/{count}</span>}
@@ -81,7 +83,7 @@ function Differing({ pane }: { pane: Pane }): React.JSX.Element | null {
   const shared = useStore((state) => state.parameters);
   const own = pane.parameters;
   if (!own) return null;
-  const names = [...new Set([...chosenOf(own), ...chosenOf(shared)])].filter((name) => own[name] !== shared[name]);
+  const names = differing(own, shared);
   if (!names.length) return null;
   return (
     <ul className="flex flex-wrap gap-1 border-b border-line px-3 py-1.5 text-xs" aria-label={words.paneSettings}>
@@ -91,27 +93,6 @@ function Differing({ pane }: { pane: Pane }): React.JSX.Element | null {
         </li>
       ))}
     </ul>
-  );
-}
-
-function Picker({ pane, onAdd }: { pane: Pane; onAdd: () => void }): React.JSX.Element {
-  const words = useWords();
-  const models = useStore((state) => state.models) ?? [];
-  const chosen = models.find(({ configId }) => configId === pane.configId);
-  return (
-    <div className="mr-auto flex min-w-0 items-center gap-2">
-      <label className="relative flex min-w-0 items-center">
-        <span className="sr-only">{words.model}</span>
-        <select className="field-sizing-content h-8 min-w-0 max-w-full cursor-pointer appearance-none truncate rounded-lg bg-transparent pl-2 pr-7 text-sm font-semibold hover:bg-soft" value={pane.configId}
-          onChange={({ target }) => (target.value === ADDING ? onAdd() : store.choose(pane.id, target.value))}>
-          {!chosen && <option value={pane.configId}>—</option>}
-          {models.map(({ configId, name }) => <option key={configId} value={configId}>{name}</option>)}
-          <option value={ADDING}>{words.add}…</option>
-        </select>
-        <span className="pointer-events-none absolute right-2 text-quiet"><Icon name="model" size={14} /></span>
-      </label>
-      {chosen?.providerId === LOCAL && <span className="shrink-0 rounded-full bg-tint px-2 py-px text-xs font-medium text-accent" title={words.demoNote}>{words.demo}</span>}
-    </div>
   );
 }
 
@@ -149,27 +130,6 @@ function Empty({ pane, first }: { pane: Pane; first: boolean }): React.JSX.Eleme
         ))}
       </ul>}
       {first && <Found paneId={pane.id} />}
-    </div>
-  );
-}
-
-/** Models that run on this machine, one click away. */
-function Found({ paneId }: { paneId: string }): React.JSX.Element | null {
-  const words = useWords();
-  const found = useStore((state) => state.found);
-  if (!found.length) return null;
-  return (
-    <div className="text-sm">
-      <p className="mb-1.5 text-quiet">{words.found}</p>
-      <ul className="flex flex-wrap justify-center gap-2">
-        {found.map((each) => (
-          <li key={`${each.provider.providerId} ${each.modelId}`}>
-            <button className="button h-8 rounded-full" type="button" onClick={() => void store.adopt(each, paneId)}>
-              <Icon name="add" size={13} /> {each.modelId} <span className="font-normal text-quiet">{each.provider.title}</span>
-            </button>
-          </li>
-        ))}
-      </ul>
     </div>
   );
 }

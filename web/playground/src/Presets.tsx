@@ -1,19 +1,21 @@
-/** Presets: used with a click, saved from what the page shows, carried as a file. */
+/** Presets: used with a click, saved from what the page shows, carried as a file or a link. */
 
 import { useRef, useState } from "react";
 
-import { download } from "./CodeDialog";
 import { Field, Modal, type Opened } from "./dialogs";
-import { Icon } from "./Icon";
+import { download } from "./download";
+import { linkOf } from "./links";
+import { Menu, type Choice } from "./Menu";
 import { addPresets, presetsIn, removePreset, usePresets, type Preset } from "./presets";
+import type { State } from "./state";
 import { store, useStore } from "./store";
-import { useWords } from "./words";
+import { filling, useWords } from "./words";
 
-export function Presets({ open, onClose }: Opened): React.JSX.Element {
+export default function Presets({ open, onClose }: Opened): React.JSX.Element {
   const words = useWords();
   const presets = usePresets();
   const use = (preset: Preset): void => {
-    store.usePreset(preset);
+    store.fill(preset);
     onClose();
     document.getElementById("prompt")?.focus();
   };
@@ -21,39 +23,67 @@ export function Presets({ open, onClose }: Opened): React.JSX.Element {
     <Modal open={open} onClose={onClose} title={words.presets}>
       <p className="mb-3 text-sm text-quiet">{presets.length ? words.presetsHint : words.noPresets}</p>
       <ul className="mb-4 max-h-64 overflow-y-auto">
-        {presets.map((preset) => (
-          <li key={preset.name} className="flex items-center gap-1 border-b border-line py-1 last:border-0">
-            <button className="mr-auto min-w-0 rounded-lg px-2 py-1 text-left text-sm hover:bg-soft" type="button" onClick={() => use(preset)}>
-              <span className="block truncate font-medium">{preset.name}</span>
-              <span className="block truncate text-xs text-quiet">{preset.prompt || preset.parameters.system || preset.configIds.join(", ")}</span>
-            </button>
-            <button className="button button-quiet button-square h-8 w-8 shrink-0" type="button" aria-label={`${words.deleted} ${preset.name}`} onClick={() => removePreset(preset.name)}><Icon name="close" size={14} /></button>
-          </li>
-        ))}
+        {presets.map((preset) => <Row key={preset.name} preset={preset} onUse={() => use(preset)} />)}
       </ul>
-      <Saving />
+      <Saving presets={presets} />
       <Carrying presets={presets} />
     </Modal>
   );
 }
 
-function Saving(): React.JSX.Element {
+function Row({ preset, onUse }: { preset: Preset; onUse: () => void }): React.JSX.Element {
+  const words = useWords();
+  const [copied, setCopied] = useState(false);
+  const link = (): void => void navigator.clipboard.writeText(linkOf(preset, location.origin)).then(() => setCopied(true));
+  const choices: Choice[] = [
+    { name: words.copyLink, icon: "copy", onChoose: link },
+    { name: words.replacePreset, icon: "edit", onChoose: () => addPresets([{ ...presetFrom(store.state), name: preset.name }]) },
+    { name: words.deleted, icon: "remove", grave: true, onChoose: () => removePreset(preset.name) },
+  ];
+  const models = preset.panes.map(({ name, configId }) => name || configId).join(", ");
+  return (
+    <li className="flex items-center gap-1 border-b border-line py-1 last:border-0">
+      <button className="mr-auto min-w-0 rounded-lg px-2 py-1 text-left text-sm hover:bg-soft" type="button" onClick={onUse}>
+        <span className="block truncate font-medium">{preset.name}</span>
+        <span className="block truncate text-xs text-quiet">{[preset.prompt || preset.parameters.system, models].filter(Boolean).join(" · ")}</span>
+      </button>
+      {copied && <span className="shrink-0 text-xs text-accent" role="status">{words.copied}</span>}
+      <Menu label={filling(words.actsOn, { title: preset.name })} choices={choices} />
+    </li>
+  );
+}
+
+/** What the page shows, without a name. */
+function presetFrom({ draft, parameters, panes, models = [] }: State): Omit<Preset, "name"> {
+  const named = (configId: string): string => models.find((model) => model.configId === configId)?.name ?? "";
+  const kept = panes.map(({ configId, parameters: own }) => ({ configId, name: named(configId), ...(own ? { parameters: own } : {}) }));
+  return { prompt: draft || (panes[0]?.turns.at(-1)?.prompt ?? ""), parameters, panes: kept };
+}
+
+function Saving({ presets }: { presets: readonly Preset[] }): React.JSX.Element {
   const words = useWords();
   const [name, setName] = useState("");
-  const { draft, parameters, panes } = useStore((state) => state);
-  const prompt = draft || (panes[0]?.turns.at(-1)?.prompt ?? "");
+  const [full, setFull] = useState(false);
+  const replaces = presets.some((preset) => preset.name === name.trim());
+  const state = useStore((each) => each);
   const save = (): void => {
-    addPresets([{ name: name.trim(), prompt, parameters, configIds: panes.map(({ configId }) => configId) }]);
-    setName("");
+    try {
+      addPresets([{ ...presetFrom(state), name: name.trim() }]);
+      setName("");
+      setFull(false);
+    } catch {
+      setFull(true);
+    }
   };
   return (
     <form onSubmit={(event) => { event.preventDefault(); save(); }}>
-      <Field label={words.presetName}>
+      <Field label={words.presetName} {...(replaces ? { hint: words.replacesPreset } : {})}>
         <span className="flex gap-2">
           <input className="field" maxLength={100} value={name} onChange={({ target }) => setName(target.value)} />
           <button className="button button-main h-10" type="submit" disabled={!name.trim()}>{words.keep}</button>
         </span>
       </Field>
+      {full && <p className="mb-3 text-sm text-bad" role="alert">{words.presetsFull}</p>}
     </form>
   );
 }

@@ -1,32 +1,39 @@
 /** The parameters of all panes, or of one that is unlinked from the others. Empty: the model's own default. */
 
+import { useId, useState } from "react";
+
 import { Field, Modal, type Opened } from "./dialogs";
-import { parametersOf, type Parameters } from "./state";
+import { EFFORTS, MOST_STOPS, MOST_TEXT, NO_PARAMETERS, RANGES, chosenOf, outside, type Parameters } from "./parameters";
+import { parametersOf } from "./state";
 import { store, useStore } from "./store";
-import { useWords } from "./words";
+import { filling, useWords } from "./words";
 
-const EFFORTS = ["none", "minimal", "low", "medium", "high"];
+type Numeric = keyof typeof RANGES;
 
-export function Settings({ open, onClose, paneId }: Opened & { paneId: string | undefined }): React.JSX.Element {
+const NUMBERS: readonly Numeric[] = ["temperature", "maxTokens", "topP", "topK", "seed"];
+
+export default function Settings({ open, onClose, paneId }: Opened & { paneId: string | undefined }): React.JSX.Element {
   const words = useWords();
   const shared = useStore((state) => state.parameters);
-  const blind = useStore((state) => state.blind);
   const pane = useStore((state) => state.panes.find(({ id }) => id === paneId));
   const parameters = pane ? parametersOf({ parameters: shared }, pane) : shared;
   const set = (change: Partial<Parameters>): void => store.setParameters({ ...parameters, ...change }, pane?.id);
   const linked = pane !== undefined && !pane.parameters;
+  const changed = chosenOf(parameters).length > 0;
+  const [cleared, setCleared] = useState(0); // fields that hold something wrong begin anew too
+  const clear = (): void => {
+    set(NO_PARAMETERS);
+    setCleared(cleared + 1);
+  };
   return (
     <Modal open={open} onClose={onClose} title={pane ? words.paneSettings : words.parameters}>
       {pane && <Check label={words.linked} checked={linked} onChange={(checked) => store.setLinked(pane.id, checked)} />}
-      <fieldset disabled={linked} className="disabled:opacity-60">
+      <fieldset disabled={linked} className="min-w-0 disabled:opacity-60">
         <Field label={words.system} {...(pane ? {} : { hint: words.sent })}>
-          <textarea className="field min-h-24" placeholder={words.systemHint} value={parameters.system} onChange={({ target }) => set({ system: target.value })} />
+          <textarea className="field max-h-60 min-h-24 field-sizing-content" maxLength={MOST_TEXT} placeholder={words.systemHint} value={parameters.system} onChange={({ target }) => set({ system: target.value })} />
         </Field>
-        <div className="grid gap-x-3 sm:grid-cols-2">
-          <NumberField label={words.temperature} value={parameters.temperature} least={0} most={2} step={0.1} onChange={(temperature) => set({ temperature })} />
-          <NumberField label={words.topP} value={parameters.topP} least={0} most={1} step={0.05} onChange={(topP) => set({ topP })} />
-          <NumberField label={words.maxTokens} value={parameters.maxTokens} least={1} most={1_000_000} step={1} onChange={(maxTokens) => set({ maxTokens })} />
-          <NumberField label={words.seed} value={parameters.seed} least={0} most={2 ** 31 - 1} step={1} onChange={(seed) => set({ seed })} />
+        <div className="grid items-start gap-x-3 sm:grid-cols-2">
+          {NUMBERS.map((name) => <NumberField key={`${name} ${linked} ${cleared}`} name={name} value={parameters[name]} onChange={(value) => set({ [name]: value })} />)}
           <Field label={words.reasoningEffort}>
             <select className="field" value={parameters.reasoningEffort ?? ""} onChange={({ target }) => set({ reasoningEffort: target.value || null })}>
               <option value="">{words.modelDefault}</option>
@@ -34,35 +41,62 @@ export function Settings({ open, onClose, paneId }: Opened & { paneId: string | 
             </select>
           </Field>
         </div>
+        <Field label={words.stopAt} hint={words.stopAtHint}>
+          <textarea className="field max-h-40 min-h-10 resize-none field-sizing-content font-mono" rows={1} spellCheck={false} placeholder={words.modelDefault} value={parameters.stopAt ?? ""}
+            onChange={({ target }) => set({ stopAt: target.value.split("\n").slice(0, MOST_STOPS).join("\n") || null })} />
+        </Field>
+        <div className="flex justify-end">
+          <button className="button button-quiet h-8" type="button" disabled={!changed} onClick={clear}>{words.allDefaults}</button>
+        </div>
       </fieldset>
-      {!pane && <Check label={words.blind} checked={blind} onChange={(checked) => store.setBlind(checked)} />}
+      {!pane && <OfThePage />}
     </Modal>
+  );
+}
+
+/** What is no parameter of a model. */
+function OfThePage(): React.JSX.Element {
+  const words = useWords();
+  const blind = useStore((state) => state.blind);
+  const enterSends = useStore((state) => state.enterSends);
+  return (
+    <div className="mt-2 border-t border-line pt-4">
+      <Check label={words.blind} checked={blind} onChange={(checked) => store.setBlind(checked)} />
+      <Check label={words.enterSends} checked={enterSends} onChange={(checked) => store.setEnterSends(checked)} />
+    </div>
   );
 }
 
 function Check({ label, checked, onChange }: { label: string; checked: boolean; onChange: (checked: boolean) => void }): React.JSX.Element {
   return (
     <label className="mb-3 flex items-center gap-2 text-sm font-medium">
-      <input className="size-4 accent-accent" type="checkbox" checked={checked} onChange={({ target }) => onChange(target.checked)} /> {label}
+      <input className="size-4 shrink-0 accent-accent" type="checkbox" checked={checked} onChange={({ target }) => onChange(target.checked)} /> {label}
     </label>
   );
 }
 
 interface Numbered {
-  label: string;
+  name: Numeric;
   value: number | null;
-  least: number;
-  most: number;
-  step: number;
   onChange: (value: number | null) => void;
 }
 
-function NumberField({ label, value, least, most, step, onChange }: Numbered): React.JSX.Element {
+/** A number that may not be sent stays in its field, said to be wrong; what was there before goes on counting. */
+function NumberField({ name, value, onChange }: Numbered): React.JSX.Element {
   const words = useWords();
+  const { least, most, step } = RANGES[name];
+  const id = useId();
+  const [wrong, setWrong] = useState(false);
+  const change = ({ value: text, valueAsNumber, validity }: HTMLInputElement): void => {
+    const refused = validity.badInput || (text !== "" && outside(name, valueAsNumber));
+    setWrong(refused);
+    if (!refused) onChange(text === "" ? null : valueAsNumber);
+  };
   return (
-    <Field label={label}>
-      <input className="field" type="number" min={least} max={most} step={step} placeholder={words.modelDefault} value={value ?? ""}
-        onChange={({ target }) => onChange(target.value === "" || !target.validity.valid ? null : target.valueAsNumber)} />
+    <Field label={words[name]}>
+      <input className="field aria-invalid:border-bad" type="number" inputMode="decimal" min={least} max={most} step={step === 1 ? 1 : "any"} placeholder={words.modelDefault} defaultValue={value ?? ""}
+        aria-invalid={wrong} aria-describedby={wrong ? id : undefined} onChange={({ target }) => change(target)} />
+      {wrong && <span id={id} className="mt-1 block text-xs text-bad" role="alert">{filling(step === 1 ? words.withinWhole : words.within, { least, most })}</span>}
     </Field>
   );
 }

@@ -1,13 +1,16 @@
 import { memo, useEffect, useState } from "react";
 
 import { Attached } from "./Attached";
-import { Failed, Foot, type Acts } from "./Foot";
+import { Failed } from "./Failed";
+import { Foot, type Acts } from "./Foot";
 import { Icon } from "./Icon";
 import { Markdown } from "./Markdown";
 import { isComposing } from "./keys";
 import { isRunning, type Turn } from "./state";
 import { store } from "./store";
 import { seconds, useWords } from "./words";
+
+const MOST_SPOKEN = 2_000; // characters: two minutes
 
 export const TurnView = memo(
   function TurnView({ turn, acts, last }: { turn: Turn; acts: Acts; last: boolean }) {
@@ -19,7 +22,7 @@ export const TurnView = memo(
       <article className="mb-6 last:mb-0">
         <Question turn={turn} editable={!running && last} />
         <Thinking turn={turn} />
-        <div aria-label={words.answer} aria-busy={running}>
+        <div role="group" aria-label={words.answer} aria-busy={running}>
           {answer.content && <Markdown text={answer.content} streaming={running} />}
         </div>
         {answer.toolCalls.map((call, at) => (
@@ -30,12 +33,17 @@ export const TurnView = memo(
         {turn.phase === "reconnecting" && <p className="mt-2 flex items-center gap-2 text-sm text-quiet" role="status"><Dot /> {words.reconnecting}</p>}
         <Failed turn={turn} {...(last && !running ? { onRetry: acts.retry } : {})} />
         {!running && <Foot turn={turn} acts={acts} last={last} />}
-        <p className="sr-only" aria-live="polite">{running ? "" : answer.content}</p>
+        <p className="sr-only" aria-live="polite">{running ? "" : spoken(answer.content)}</p>
       </article>
     );
   },
   (before, after) => before.turn === after.turn && before.last === after.last && before.acts === after.acts,
 );
+
+/** What is read out when an answer is whole: of a long one the beginning, for nobody can stop a screen reader politely. */
+function spoken(text: string): string {
+  return text.length > MOST_SPOKEN ? `${text.slice(0, MOST_SPOKEN)}…` : text;
+}
 
 function Question({ turn, editable }: { turn: Turn; editable: boolean }): React.JSX.Element {
   const words = useWords();

@@ -2,6 +2,8 @@
 
 import { HeadraceError } from "@headrace/client";
 
+import type { Wire } from "./wire";
+
 export interface ModelConfig {
   configId: string;
   name: string;
@@ -19,6 +21,7 @@ export interface NewModel {
   endpoint: string;
   modelId: string;
   apiKey: string;
+  keyFromEnvironment?: boolean;
 }
 
 export interface Provider {
@@ -26,20 +29,23 @@ export interface Provider {
   title: string;
   /** Empty: the caller has to give one. */
   endpoint: string;
+  /** The environment variable in which people keep its key; empty where there is none. */
+  keyVariable: string;
   abilities: { models: boolean };
 }
 
-/** A model that runs on this machine and is not stored yet. */
+/** A model that can be used at once and is not stored yet. */
 export interface FoundModel {
-  provider: Provider;
+  providerId: string;
+  title: string;
   modelId: string;
+  /** By a key that the server's environment holds. */
+  keyHere: boolean;
 }
 
 export const LOCAL = "local";
-const ON_THIS_MACHINE = /^http:\/\/(127\.0\.0\.1|localhost)[:/]/;
-const MOST_FOUND = 3; // of one server: an offer, not a list
 
-async function ask<T>(path: string, init: RequestInit = {}): Promise<T> {
+export async function ask<T>(path: string, init: RequestInit = {}): Promise<T> {
   const response = await fetch(`/api${path}`, { ...init, headers: { "Content-Type": "application/json" } });
   const body = (await response.json().catch(() => ({}))) as Record<string, unknown>;
   if (response.ok) return body as T;
@@ -55,12 +61,47 @@ export async function chosenProject(): Promise<string> {
   return projects.find(({ id }) => id === "default")?.id ?? projects[0]?.id ?? "default";
 }
 
+/** The name of who has signed in; empty where nobody has to. */
+export async function whoami(): Promise<string> {
+  return (await ask<{ name?: string }>("/me/").catch(() => ({ name: "" }))).name ?? "";
+}
+
 export async function listModels(project: string): Promise<ModelConfig[]> {
   return (await ask<{ models: ModelConfig[] }>(`/projects/${encodeURIComponent(project)}/models/`)).models;
 }
 
 export function addModel(project: string, model: NewModel): Promise<ModelConfig> {
   return ask(`/projects/${encodeURIComponent(project)}/models/`, { method: "POST", body: JSON.stringify(model) });
+}
+
+export interface Tried {
+  tookMs: number;
+  content: string;
+  /** What went wrong, if something did. */
+  code: string;
+  message: string;
+}
+
+const TRIED_SECONDS = 30;
+const TRIED_TOKENS = 64; // enough for a model that thinks first to begin
+const MOST_SAID = 120; // characters
+
+/** One short question to a model that is not stored: its address, key and name are right if it answers. Its key is kept nowhere. */
+export async function tryModel(project: string, { providerId, endpoint, modelId, apiKey }: NewModel): Promise<Tried> {
+  const began = performance.now();
+  const messages = [{ role: "user", content: "Say hello." }];
+  const body = JSON.stringify({ messages, model: { providerId, endpoint, modelId, apiKey }, maxTokens: TRIED_TOKENS, temperature: null, timeout: TRIED_SECONDS });
+  const answered = await ask<{ content: string; reasoning: string }>(`/projects/${encodeURIComponent(project)}/playground/chat/`, { method: "POST", body }).catch((error: unknown) => error);
+  const tookMs = performance.now() - began;
+  if (answered instanceof HeadraceError) return { tookMs, content: "", code: answered.code, message: answered.message };
+  if (answered instanceof Error) return { tookMs, content: "", code: "unreachable", message: answered.message };
+  const { content, reasoning } = answered as { content: string; reasoning: string };
+  return { tookMs, content: (content || reasoning).trim().slice(0, MOST_SAID), code: "", message: "" };
+}
+
+/** What is not given stays. A changed address forgets the key, unless one is sent along. */
+export function changeModel(project: string, configId: string, change: Partial<NewModel>): Promise<ModelConfig> {
+  return ask(`/projects/${encodeURIComponent(project)}/models/${encodeURIComponent(configId)}/`, { method: "PATCH", body: JSON.stringify(change) });
 }
 
 export function removeModel(project: string, configId: string): Promise<unknown> {
@@ -78,20 +119,14 @@ export async function listProviderModels(providerId: string, endpoint = "", apiK
   return models.map(({ id }) => id);
 }
 
-/** What the model servers of this machine have. One that does not run is no error. */
-export async function findModels(providers: readonly Provider[]): Promise<FoundModel[]> {
-  const taken = new Set([location.port]); // several dialects at one address are one server, and one is ourselves
-  const here = providers.filter(({ endpoint, abilities }) => {
-    if (!abilities.models || !ON_THIS_MACHINE.test(endpoint)) return false;
-    const { port } = new URL(endpoint);
-    return !taken.has(port) && taken.add(port);
-  });
-  const found = here.map(async (provider) => {
-    const names = await listProviderModels(provider.providerId).catch(() => []);
-    const chatting = names.filter((name) => !name.toLowerCase().includes("embed"));
-    return chatting.slice(0, MOST_FOUND).map((modelId) => ({ provider, modelId }));
-  });
-  return (await Promise.all(found)).flat();
+/** Model servers that run on this machine, and keys that lie in its environment; nothing where the server is for several people. */
+export async function findModels(): Promise<FoundModel[]> {
+  return (await ask<{ models: FoundModel[] }>("/found/")).models;
+}
+
+/** What the server kept of a stream's wire. */
+export function streamWire(project: string, id: string): Promise<Wire> {
+  return ask(`/projects/${encodeURIComponent(project)}/playground/streams/${encodeURIComponent(id)}/wire/`);
 }
 
 /** A stream's events as the server sends them, from the first on, for as long as it keeps them. */

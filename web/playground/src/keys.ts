@@ -1,7 +1,21 @@
-/** Keys that belong to an input method while it composes, as Chrome and Safari tell of them. */
+/** Which key means what: an input method's own keys, and the Enter that sends. */
 
-const COMPOSING = 229; // Safari tells of the Enter that ends a composition by this code alone
+const COMPOSING = 229; // Safari ends a composition before it tells of its Enter, and tells of that by this code alone
 
-export function isComposing(event: KeyboardEvent): boolean {
+interface Pressed {
+  key: string;
+  shiftKey: boolean;
+  ctrlKey: boolean;
+  metaKey: boolean;
+  altKey: boolean;
+}
+
+export function isComposing(event: Pick<KeyboardEvent, "isComposing" | "keyCode">): boolean {
   return event.isComposing || event.keyCode === COMPOSING;
+}
+
+/** Enter or Shift+Enter, as it is chosen; with Ctrl or the command key always. */
+export function sends({ key, shiftKey, ctrlKey, metaKey, altKey }: Pressed, enterSends: boolean): boolean {
+  if (key !== "Enter" || altKey) return false;
+  return ctrlKey || metaKey || shiftKey !== enterSends;
 }

@@ -2,6 +2,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
 import { App } from "./App";
+import { Page } from "./Part";
 import { store } from "./store";
 import "./styles.css";
 import { applyTheme } from "./theme";
@@ -10,6 +11,6 @@ applyTheme();
 void store.open().then(() => store.look());
 createRoot(document.getElementById("root") as HTMLElement).render(
   <StrictMode>
-    <App />
+    <Page><App /></Page>
   </StrictMode>,
 );

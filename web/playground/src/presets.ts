@@ -2,20 +2,36 @@
 
 import { useSyncExternalStore } from "react";
 
-import { NO_PARAMETERS, type Parameters } from "./state";
+import { parametersIn, type Parameters } from "./parameters";
+import { MOST_PANES } from "./state";
+
+export interface PresetPane {
+  configId: string;
+  /** The model's name where it was saved: another installation knows it by another id. */
+  name: string;
+  /** Its own, where it is not linked to those of all. */
+  parameters?: Parameters | undefined;
+}
 
 export interface Preset {
   name: string;
   prompt: string;
   parameters: Parameters;
-  configIds: readonly string[];
+  panes: readonly PresetPane[];
 }
 
 const KEPT = "headrace.presets";
 const MOST = 200;
 const MOST_TEXT = 100_000; // characters of one
+const LONGEST_NAME = 100;
 const listeners = new Set<() => void>();
 let presets: readonly Preset[] = read();
+
+addEventListener("storage", ({ key }) => {
+  if (key !== KEPT) return;
+  presets = read(); // another tab has changed them
+  for (const listener of listeners) listener();
+});
 
 function read(): readonly Preset[] {
   try {
@@ -33,24 +49,16 @@ export function presetsIn(json: string): readonly Preset[] {
 }
 
 function presetOf(value: unknown): Preset {
-  const { name, prompt, parameters, configIds } = (value ?? {}) as Record<string, unknown>;
+  const { name, prompt, parameters, panes, configIds } = (value ?? {}) as Record<string, unknown>;
   if (typeof name !== "string" || !name.trim()) throw new TypeError("a preset has a name");
-  const ids = Array.isArray(configIds) ? configIds.filter((id) => typeof id === "string") : [];
-  return { name: name.slice(0, 100), prompt: text(prompt), parameters: parametersIn(parameters), configIds: ids };
+  const listed = Array.isArray(panes) ? panes.map(paneOf) : Array.isArray(configIds) ? configIds.map((configId) => paneOf({ configId })) : [];
+  return { name: name.trim().slice(0, LONGEST_NAME), prompt: text(prompt), parameters: parametersIn(parameters), panes: listed.filter(({ configId }) => configId).slice(0, MOST_PANES) };
 }
 
-function parametersIn(value: unknown): Parameters {
-  const given = (typeof value === "object" && value !== null ? value : {}) as Record<string, unknown>;
-  const number = (name: string): number | null => (typeof given[name] === "number" && Number.isFinite(given[name]) ? given[name] : null);
-  return {
-    ...NO_PARAMETERS,
-    system: text(given.system),
-    temperature: number("temperature"),
-    maxTokens: number("maxTokens"),
-    topP: number("topP"),
-    seed: number("seed"),
-    reasoningEffort: typeof given.reasoningEffort === "string" ? given.reasoningEffort.slice(0, 20) : null,
-  };
+function paneOf(value: unknown): PresetPane {
+  const { configId, name, parameters } = (value ?? {}) as Record<string, unknown>;
+  const own = parameters === undefined ? {} : { parameters: parametersIn(parameters) };
+  return { configId: text(configId), name: text(name), ...own };
 }
 
 function text(value: unknown): string {
@@ -67,9 +75,16 @@ export function removePreset(name: string): void {
   put(presets.filter((preset) => preset.name !== name));
 }
 
+/** Those that a text after the slash may mean: whose name begins with it first. */
+export function matching(text: string, all: readonly Preset[] = presets): readonly Preset[] {
+  const wanted = text.trim().toLowerCase();
+  const place = ({ name }: Preset): number => name.toLowerCase().indexOf(wanted);
+  return all.filter((preset) => place(preset) >= 0).toSorted((a, b) => Number(place(a) > 0) - Number(place(b) > 0));
+}
+
 function put(next: readonly Preset[]): void {
+  localStorage.setItem(KEPT, JSON.stringify(next)); // throws where there is no room: then nothing has changed
   presets = next;
-  localStorage.setItem(KEPT, JSON.stringify(next));
   for (const listener of listeners) listener();
 }
 

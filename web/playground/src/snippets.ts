@@ -2,13 +2,18 @@
 
 import type { ChatRequest } from "@headrace/client";
 
-export const KINDS = ["curl", "Python", "Python · openai", "JavaScript", "Node · openai"] as const;
+import { LOCAL, type ModelConfig } from "./api";
+
+export const KINDS = ["curl", "Python", "Python · openai", "Django", "JavaScript", "Node · openai"] as const;
 export type Kind = (typeof KINDS)[number];
 
 interface Asked {
   request: ChatRequest;
   origin: string;
   project: string;
+  /** The configuration as it is stored; a program that stands alone names the model in full. */
+  model: ModelConfig | undefined;
+  keyVariable: string | undefined;
 }
 
 export function snippet(kind: Kind, asked: Asked): string {
@@ -57,6 +62,21 @@ for chunk in chunks:
     print(chunk.choices[0].delta.content or "" if chunk.choices else "", end="", flush=True)
 `;
   },
+  Django: ({ request, model, keyVariable }) => {
+    const { messages, model: _, ...fields } = request;
+    const given = Object.entries(fields).map(([name, value]) => `, ${snake(name)}=${python(value, 1)}`).join("");
+    return `# A view: path("ask/", ask). It needs no app, no migration, no database.
+${model?.hasKey ? "import os\n\n" : ""}from headrace import LLMService, create_streaming_response
+
+MODEL = ${named(model, keyVariable || "MODEL_API_KEY")}
+MESSAGES = ${python(messages)}
+
+
+async def ask(request):
+    stream = await LLMService(MODEL).astream_chat(MESSAGES${given})
+    return create_streaming_response(stream, request=request)
+`;
+  },
   JavaScript: ({ request, origin, project }) => `import { Headrace } from "${origin}/static/headrace/client.js";
 
 const client = new Headrace({ api: "${origin}/api", project: ${JSON.stringify(project)} });
@@ -76,6 +96,15 @@ for await (const chunk of chunks) process.stdout.write(chunk.choices[0]?.delta?.
 `;
   },
 };
+
+/** A model in full, its key left to the environment. */
+function named(model: ModelConfig | undefined, variable: string): string {
+  const { providerId = LOCAL, endpoint, modelId, hasKey } = model ?? {};
+  const fields = Object.entries({ providerId, endpoint, modelId }).filter(([, value]) => value);
+  const lines = fields.map(([name, value]) => `    ${JSON.stringify(name)}: ${python(value)},\n`);
+  if (hasKey) lines.push(`    "apiKey": os.environ[${JSON.stringify(variable)}],\n`);
+  return `{\n${lines.join("")}}`;
+}
 
 /** The request in OpenAI's words; what is left to the model is left out. */
 function openai({ messages, model, ...fields }: ChatRequest): Record<string, unknown> {

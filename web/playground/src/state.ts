@@ -4,6 +4,7 @@ import { NO_ANSWER, randomKey, type Answer, type ChatRequest, type Phase } from 
 
 import { contentOf, type Attachment, type Refusal } from "./attachments";
 import type { FoundModel, ModelConfig, Provider } from "./api";
+import { NO_PARAMETERS, sentOf, type Parameters } from "./parameters";
 
 export interface Problem {
   code: string;
@@ -46,40 +47,45 @@ export interface Pane {
   turns: readonly Turn[];
 }
 
-/** null: the model's own default, nothing is sent. */
-export interface Parameters {
-  system: string;
-  temperature: number | null;
-  maxTokens: number | null;
-  topP: number | null;
-  seed: number | null;
-  reasoningEffort: string | null;
+/** What runs on while the page shows another conversation. */
+export interface Aside {
+  id: string;
+  panes: readonly Pane[];
+  parameters: Parameters;
 }
 
 export interface State {
   project: string;
+  /** The id of the one that the page shows. */
+  conversation: string;
+  aside: readonly Aside[];
   models: readonly ModelConfig[] | undefined;
   providers: readonly Provider[];
   found: readonly FoundModel[];
   problem: Problem | undefined;
   panes: readonly Pane[];
   parameters: Parameters;
+  /** What new conversations start with, where a link or an opened conversation has brought parameters of its own. */
+  usual: Parameters | undefined;
   draft: string;
   attached: readonly Attachment[];
   refused: { file: string; why: Refusal } | undefined;
   /** The panes as they were before something was put aside. */
-  undo: readonly Pane[] | undefined;
+  undo: { conversation: string; panes: readonly Pane[] } | undefined;
+  /** A preset or a link has filled the page; the models of it that are not here. */
+  filled: { byLink: boolean; missing: readonly string[] } | undefined;
   blind: boolean;
+  /** Enter sends and Shift+Enter breaks the line; or the other way round. */
+  enterSends: boolean;
 }
 
 export const MOST_PANES = 4;
 const CHOICES = "headrace.choices";
 const TALK = "headrace.talk";
+const OWNER = "headrace.owner";
 const FILES = "headrace.files";
 const MOST_FILES = 2_500_000; // characters, beside the talk's
 const MOST_KEPT = 2_000_000; // characters: below what a tab's storage holds, with room for the rest
-
-export const NO_PARAMETERS: Parameters = { system: "", temperature: null, maxTokens: null, topP: null, seed: null, reasoningEffort: null };
 
 export function newId(): string {
   return crypto.getRandomValues(new Uint32Array(2)).join("-");
@@ -111,47 +117,66 @@ export function parametersOf(state: Pick<State, "parameters">, pane: Pane): Para
   return pane.parameters ?? state.parameters;
 }
 
-/** The names of the parameters that are not the model's default. */
-export function chosenOf(parameters: Parameters): (keyof Parameters)[] {
-  return (Object.keys(NO_PARAMETERS) as (keyof Parameters)[]).filter((name) => parameters[name] !== NO_PARAMETERS[name]);
+/** These panes with one turn changed; the same ones where none of them has it. */
+export function withTurn(panes: readonly Pane[], turnId: string, change: (turn: Turn) => Partial<Turn>): readonly Pane[] {
+  const at = panes.findIndex(({ turns }) => turns.some(({ id }) => id === turnId));
+  const pane = panes[at];
+  if (!pane) return panes;
+  return panes.with(at, { ...pane, turns: pane.turns.map((turn) => (turn.id === turnId ? { ...turn, ...change(turn) } : turn)) });
 }
 
 /** The request of a talk's last turn, with what it was asked with: the history before it is the pane's own. */
 export function requestOf(turns: readonly Turn[]): ChatRequest {
   const last = turns.at(-1) as Turn;
-  const { system, temperature, maxTokens, ...rest } = last.parameters;
+  const { system } = last.parameters;
   const messages: ChatRequest["messages"][number][] = system.trim() ? [{ role: "system", content: system }] : [];
   for (const turn of turns) {
     messages.push({ role: "user", content: contentOf(turn.prompt, turn.files) });
     if (turn !== last && turn.answer.content) messages.push({ role: "assistant", content: turn.answer.content });
   }
-  const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== null));
-  return { messages, model: { configId: last.configId }, temperature, maxTokens, ...given };
+  return { messages, model: { configId: last.configId }, ...sentOf(last.parameters) };
 }
 
 /** Only what can be read back is kept; what cannot be written is not worth an error. */
 export function keep(state: State): void {
-  const { panes, parameters, draft, attached, blind } = state;
-  write(localStorage, CHOICES, { parameters, blind, configIds: panes.map(({ configId }) => configId) });
+  const { panes, parameters, draft, attached, blind, enterSends, conversation } = state;
+  write(localStorage, CHOICES, { parameters: state.usual ?? parameters, blind, enterSends, configIds: panes.map(({ configId }) => configId) });
   const files = [...attached, ...panes.flatMap(({ turns }) => turns.flatMap((turn) => turn.files))];
   keepFiles(files);
   const bare = panes.map((pane) => ({ ...pane, turns: pane.turns.map((turn) => ({ ...turn, files: turn.files.map(withoutData) })) }));
-  write(sessionStorage, TALK, { draft, attached: attached.map(withoutData), panes: withinBounds(bare) });
+  write(sessionStorage, TALK, { conversation, ...(state.usual ? { parameters } : {}), aside: state.aside.map(({ id }) => id), draft, attached: attached.map(withoutData), panes: withinBounds(bare) });
 }
 
-export function kept(): Pick<State, "panes" | "parameters" | "draft" | "attached" | "blind"> {
-  const choices = read<{ parameters?: Parameters; configIds?: string[]; blind?: boolean }>(localStorage, CHOICES);
-  const talk = read<{ draft?: string; panes?: Pane[]; attached?: Attachment[] }>(sessionStorage, TALK);
+type Kept = Pick<State, "panes" | "parameters" | "usual" | "draft" | "attached" | "blind" | "enterSends" | "conversation">;
+
+export function kept(): Kept {
+  const choices = read<{ parameters?: Parameters; configIds?: string[]; blind?: boolean; enterSends?: boolean }>(localStorage, CHOICES);
+  const talk = read<{ conversation?: string; parameters?: Parameters; draft?: string; panes?: Pane[]; attached?: Attachment[] }>(sessionStorage, TALK);
   const data = read<Record<string, string>>(sessionStorage, FILES);
   const whole = (files: readonly Attachment[] = []): Attachment[] => files.map((file) => ({ ...file, data: data[file.id] ?? "" }));
   const panes = talk.panes?.map((pane) => ({ ...pane, turns: pane.turns.map((turn) => ({ ...newTurn(turn.prompt), ...turn, files: whole(turn.files) })) }));
   return {
     panes: panes ?? (choices.configIds ?? []).map(newPane),
-    parameters: { ...NO_PARAMETERS, ...choices.parameters },
+    parameters: { ...NO_PARAMETERS, ...(talk.parameters ?? choices.parameters) },
+    usual: talk.parameters && { ...NO_PARAMETERS, ...choices.parameters },
     draft: talk.draft ?? "",
     attached: whole(talk.attached).filter((file) => file.data),
     blind: choices.blind ?? false,
+    enterSends: choices.enterSends ?? true,
+    conversation: talk.conversation ?? newId(),
   };
+}
+
+/** Whether what this tab has kept is this person's; from now on it is. */
+export function isOwn(owner: string): boolean {
+  const before = sessionStorage.getItem(OWNER);
+  sessionStorage.setItem(OWNER, owner);
+  return before === null || before === owner;
+}
+
+/** The conversations that ran beside the one that was shown when the page was left. */
+export function asideKept(): readonly string[] {
+  return read<{ aside?: string[] }>(sessionStorage, TALK).aside ?? [];
 }
 
 function withoutData(file: Attachment): Attachment {

@@ -1,24 +1,34 @@
 /** The page's one store: what people do to it, and the streams that change it. */
 
-import { Headrace, HeadraceError, NO_ANSWER, framewise, gather, type Answer, type ChatStream, type StreamEvent } from "@headrace/client";
 import { useSyncExternalStore } from "react";
 
-import { addModel, chosenProject, findModels, listModels, listProviders, removeModel, type FoundModel, type NewModel } from "./api";
+import { addModel, changeModel, chosenProject, findModels, listModels, listProviders, removeModel, whoami, type FoundModel, type ModelConfig, type NewModel } from "./api";
 import { MOST_ATTACHED, RefusedFile, attachmentOf, type Attachment, type Refusal } from "./attachments";
-import { sampled } from "./samples";
+import { Conversations, emptied } from "./conversations";
+import { fillingIn } from "./links";
+import { NO_PARAMETERS, type Parameters } from "./parameters";
+import type { Preset, PresetPane } from "./presets";
+import { records } from "./records/records";
 import {
-  MOST_PANES, copied, isRunning, keep, kept, newId, newPane, newTurn, parametersOf, requestOf,
-  type Pane, type Parameters, type Problem, type State, type Turn,
+  MOST_PANES, copied, isOwn, isRunning, keep, kept, newId, newPane, newTurn, parametersOf, withTurn,
+  type Pane, type State, type Turn,
 } from "./state";
+import { Streams, problemOf, type TurnChange } from "./streams";
 
 const KEEP_AFTER_MS = 300;
-const SENT_AGAIN_WITHIN_MS = 300_000; // well below how long the server knows a key
 const GO_ON = "Continue exactly where you stopped. Repeat nothing.";
 
 export class Store {
-  #state: State = { project: "default", models: undefined, providers: [], found: [], problem: undefined, refused: undefined, undo: undefined, ...kept() };
+  #state: State = { project: "default", models: undefined, providers: [], found: [], problem: undefined, refused: undefined, undo: undefined, filled: undefined, aside: [], ...kept() };
   #listeners = new Set<() => void>();
-  #streams = new Map<string, ChatStream>();
+  readonly #streams = new Streams(() => this.#state.project, (turnId, change) => this.#change(turnId, change));
+  readonly conversations = new Conversations({
+    state: () => this.#state,
+    set: (change) => this.#set(change),
+    again: (pane, turn) => this.#streams.again(pane, turn),
+    stop: (turns) => this.#streams.stop(turns),
+    leave: (turns) => this.#streams.leave(turns),
+  });
   #keeping: ReturnType<typeof setTimeout> | undefined;
 
   get state(): State {
@@ -32,49 +42,53 @@ export class Store {
 
   /** Lists the models, and joins what was under way when the page was left. */
   async open(): Promise<void> {
-    addEventListener("pagehide", () => keep(this.#state));
+    let owner = "";
+    addEventListener("pagehide", () => {
+      keep(this.#state);
+      this.conversations.note();
+      void records.flush();
+    });
     try {
       const project = await chosenProject();
-      this.#set({ project, models: await listModels(project), problem: undefined });
+      const [models, name] = await Promise.all([listModels(project), whoami()]);
+      owner = name;
+      this.#set({ project, models, problem: undefined, ...(isOwn(owner) ? {} : this.#nothingOf()) });
     } catch (error) {
       this.#set({ problem: problemOf(error) });
       return;
     }
     this.#fit();
-    for (const pane of this.#state.panes) for (const turn of pane.turns.filter(isRunning)) this.#again(pane, turn);
+    for (const pane of this.#state.panes) for (const turn of pane.turns.filter(isRunning)) this.#streams.again(pane, turn);
+    await records.open(owner);
+    await this.conversations.resume();
+    this.#fillFromLink();
+    addEventListener("hashchange", () => this.#fillFromLink());
   }
 
-  /** What was under way: joined; or, where the server's answer never came, sent again under the same key. */
-  #again(pane: Pane, turn: Turn): void {
-    const told = this.#told(turn.id);
-    const recent = Date.now() - turn.asked < SENT_AGAIN_WITHIN_MS;
-    if (turn.streamId) void this.#follow(turn.id, this.#client().join(turn.streamId, told));
-    else if (recent && turn.configId) {
-      const turns = pane.turns.slice(0, pane.turns.indexOf(turn) + 1);
-      void this.#follow(turn.id, this.#client().chat(requestOf(turns), { ...told, idempotencyKey: turn.key }));
-    } else this.#change(turn.id, () => ({ phase: "closed", problem: { code: "not_started", message: "" } }));
+  /** What somebody else has left in this tab is not shown to who signs in after them. */
+  #nothingOf(): Partial<State> {
+    return { conversation: newId(), panes: emptied(this.#state.panes), draft: "", attached: [], parameters: NO_PARAMETERS, usual: undefined };
   }
 
   /** What there is to choose from besides the stored models. The page works without it. */
   async look(): Promise<void> {
-    const providers = await listProviders().catch(() => []);
-    this.#set({ providers });
+    const [providers, found] = await Promise.all([listProviders().catch(() => []), findModels().catch(() => [])]);
     const stored = new Set(this.#state.models?.map(({ providerId, modelId }) => `${providerId} ${modelId}`));
-    const found = await findModels(providers);
-    this.#set({ found: found.filter(({ provider, modelId }) => !stored.has(`${provider.providerId} ${modelId}`)) });
+    this.#set({ providers, found: found.filter(({ providerId, modelId }) => !stored.has(`${providerId} ${modelId}`)) });
   }
 
   /** Store a model that was found, and let this pane have it. */
   async adopt(found: FoundModel, paneId: string): Promise<void> {
-    const { provider, modelId } = found;
+    const { providerId, modelId, keyHere } = found;
     this.#set({ found: this.#state.found.filter((each) => each !== found) });
-    await this.addModel({ providerId: provider.providerId, name: modelId, modelId, endpoint: "", apiKey: "" }, paneId);
+    const model = { providerId, name: modelId, modelId, endpoint: "", apiKey: "", keyFromEnvironment: keyHere };
+    await this.addModel(model, paneId).catch((error: unknown) => this.#set({ problem: problemOf(error) }));
   }
 
   ask(prompt: string): void {
     const { attached } = this.#state;
     if (!prompt.trim() && !attached.length) return;
-    this.#set({ draft: "", attached: [], refused: undefined, undo: undefined });
+    this.#set({ draft: "", attached: [], refused: undefined, undo: undefined, filled: undefined });
     for (const pane of this.#state.panes) {
       if (!pane.turns.some(isRunning)) this.#start(pane, newTurn(prompt, attached), pane.turns);
     }
@@ -108,7 +122,7 @@ export class Store {
     this.stop();
     const from = this.#nameOf(chosen.turns.at(-1)?.configId ?? chosen.configId);
     const taken = (): readonly Turn[] => copied(chosen.turns).map((turn, at, { length }) => (at === length - 1 ? { ...turn, takenFrom: turn.takenFrom ?? from } : turn));
-    this.#putAside(this.#state.panes.map((pane) => (pane === chosen ? pane : { ...pane, turns: taken() })));
+    this.#replace(this.#state.panes.map((pane) => (pane === chosen ? pane : { ...pane, turns: taken() })));
   }
 
   /** Another pane with the talk up to this turn. */
@@ -137,8 +151,12 @@ export class Store {
     this.#set({ blind });
   }
 
+  setEnterSends(enterSends: boolean): void {
+    this.#set({ enterSends });
+  }
+
   undo(): void {
-    if (this.#state.undo) this.#set({ panes: this.#state.undo, undo: undefined });
+    if (this.#state.undo) this.#set({ ...this.#state.undo, undo: undefined });
   }
 
   forgetUndo(): void {
@@ -164,10 +182,7 @@ export class Store {
   }
 
   stop(paneId?: string): void {
-    const panes = this.#state.panes.filter(({ id }) => !paneId || id === paneId);
-    for (const turn of panes.flatMap((pane) => pane.turns.filter(isRunning))) {
-      this.#streams.get(turn.id)?.stop().catch((error: unknown) => this.#change(turn.id, () => ({ problem: problemOf(error) })));
-    }
+    this.#streams.stop(this.#state.panes.filter(({ id }) => !paneId || id === paneId).flatMap(({ turns }) => turns));
   }
 
   addPane(): void {
@@ -178,24 +193,27 @@ export class Store {
   }
 
   removePane(id: string): void {
+    if (this.#state.panes.length < 2) return;
     this.stop(id);
-    if (this.#state.panes.length > 1) this.#set({ panes: this.#state.panes.filter((pane) => pane.id !== id) });
+    this.#replace(this.#state.panes.filter((pane) => pane.id !== id));
   }
 
   choose(paneId: string, configId: string): void {
     this.#changePane(paneId, (pane) => ({ ...pane, configId }));
   }
 
-  clear(): void {
+  /** A new conversation. The one before stays in the list; where there is none, it can be taken back. */
+  begin(panes = emptied(this.#state.panes)): void {
+    if (this.conversations.kept) return this.conversations.begin(panes);
     this.stop();
-    this.#putAside(this.#state.panes.map((pane) => ({ ...pane, id: newId(), turns: [] })));
+    this.#replace(panes, newId());
   }
 
-  /** What is put aside can be taken back, unless it still ran. */
-  #putAside(panes: readonly Pane[]): void {
-    const before = this.#state.panes;
-    const undo = before.some(({ turns }) => turns.some(isRunning)) ? undefined : before;
-    this.#set({ panes, undo });
+  /** What is replaced can be taken back, unless it still ran. */
+  #replace(panes: readonly Pane[], conversation = this.#state.conversation): void {
+    const { panes: before, conversation: shown } = this.#state;
+    const undo = before.some(({ turns }) => turns.some(isRunning)) ? undefined : { panes: before, conversation: shown };
+    this.#set({ conversation, panes, undo });
   }
 
   /** Those of all panes, or of one that has its own. */
@@ -209,12 +227,30 @@ export class Store {
     this.#changePane(paneId, (pane) => ({ ...pane, parameters: linked ? undefined : parametersOf(this.#state, pane) }));
   }
 
-  /** Panes of these models where they are there, and what a preset says besides. */
-  usePreset({ prompt, parameters, configIds }: { prompt: string; parameters: Parameters; configIds: readonly string[] }): void {
-    const known = configIds.filter((id) => this.#state.models?.some(({ configId }) => configId === id)).slice(0, MOST_PANES);
-    const same = known.join() === this.#state.panes.map(({ configId }) => configId).join();
-    this.#set({ parameters, draft: prompt });
-    if (known.length && !same) this.#putAside(known.map(newPane));
+  /** What a preset or a link says, in place of what stands there; of its models those that are here. */
+  fill({ prompt, parameters, panes }: Omit<Preset, "name">, byLink = false): void {
+    const { models = [], panes: before } = this.#state;
+    const found = panes.map((wanted) => ({ ...wanted, model: modelOf(models, wanted) }));
+    const missing = found.filter(({ model }) => !model).map(({ name, configId }) => name || configId);
+    const wanted = found.flatMap(({ model, parameters: own }) => (model ? [{ ...newPane(model.configId), ...(own ? { parameters: own } : {}) }] : []));
+    const same = wanted.map(({ configId }) => configId).join() === before.map(({ configId }) => configId).join();
+    if (wanted.length && !same) this.begin(wanted);
+    const usual = byLink ? (this.#state.usual ?? this.#state.parameters) : undefined;
+    this.#set({ parameters, usual, draft: prompt, filled: byLink || missing.length ? { byLink, missing } : undefined });
+    if (same) this.#set({ panes: before.map((pane, at) => ({ ...pane, parameters: wanted[at]?.parameters })) });
+  }
+
+  /** What a link in the address says is shown, and never sent; the address forgets it. */
+  #fillFromLink(): void {
+    const wanted = fillingIn(location.hash);
+    if (!wanted) return;
+    history.replaceState(history.state, "", location.pathname + location.search);
+    if (this.#state.panes.some(({ turns }) => turns.length)) this.begin();
+    this.fill(wanted, true);
+  }
+
+  forgetFilled(): void {
+    this.#set({ filled: undefined });
   }
 
   setDraft(draft: string): void {
@@ -227,14 +263,15 @@ export class Store {
     if (paneId) this.choose(paneId, added.configId);
   }
 
+  async changeModel(configId: string, change: Partial<NewModel>): Promise<void> {
+    const changed = await changeModel(this.#state.project, configId, change);
+    this.#set({ models: this.#state.models?.map((model) => (model.configId === configId ? changed : model)) });
+  }
+
   async removeModel(configId: string): Promise<void> {
     await removeModel(this.#state.project, configId);
     this.#set({ models: this.#state.models?.filter((model) => model.configId !== configId) });
     this.#fit();
-  }
-
-  #client(): Headrace {
-    return new Headrace({ project: this.#state.project });
   }
 
   /** Panes of models that are there; one at least. */
@@ -250,30 +287,7 @@ export class Store {
     const turns = [...before, asked];
     this.#changePane(pane.id, () => ({ ...pane, turns }));
     keep(this.#state); // before it is sent: a page that dies now finds it again
-    const options = { ...this.#told(turn.id), idempotencyKey: turn.key };
-    void this.#follow(turn.id, this.#client().chat(requestOf(turns), options));
-  }
-
-  #told(turnId: string): { onPhase: (phase: Turn["phase"]) => void } {
-    return { onPhase: (phase) => phase !== "closed" && this.#change(turnId, () => ({ phase })) };
-  }
-
-  async #follow(turnId: string, stream: ChatStream): Promise<void> {
-    this.#streams.set(turnId, stream);
-    let answer: Answer = NO_ANSWER; // a stream that is joined brings everything again
-    const painter = framewise((events: StreamEvent[]) => {
-      answer = gather(answer, events);
-      this.#change(turnId, (turn) => ({ ...thinkingOf(turn, answer), ...sampled(turn, answer), answer, streamId: stream.id, problem: undefined }));
-    });
-    let problem: Problem | undefined;
-    try {
-      for await (const events of stream.batches()) painter.add(events);
-    } catch (error) {
-      problem = problemOf(error);
-    }
-    painter.flush();
-    this.#streams.delete(turnId);
-    this.#change(turnId, (turn) => ({ phase: "closed", problem, answer: { ...turn.answer, thinking: false } }));
+    this.#streams.start(turns);
   }
 
   #nameOf(configId: string): string {
@@ -288,12 +302,10 @@ export class Store {
     this.#set({ panes: this.#state.panes.map((pane) => (pane.id === id ? change(pane) : pane)) });
   }
 
-  #change(turnId: string, change: (turn: Turn) => Partial<Turn>): void {
-    const panes = this.#state.panes.map((pane) => {
-      if (!pane.turns.some(({ id }) => id === turnId)) return pane;
-      return { ...pane, turns: pane.turns.map((turn) => (turn.id === turnId ? { ...turn, ...change(turn) } : turn)) };
-    });
-    this.#set({ panes });
+  #change(turnId: string, change: TurnChange): void {
+    const panes = withTurn(this.#state.panes, turnId, change);
+    if (panes === this.#state.panes) this.conversations.change(turnId, change);
+    else this.#set({ panes });
   }
 
   #set(change: Partial<State>): void {
@@ -301,22 +313,16 @@ export class Store {
     this.#keeping ??= setTimeout(() => {
       this.#keeping = undefined;
       keep(this.#state);
+      this.conversations.note();
+      this.conversations.balance();
     }, KEEP_AFTER_MS);
     for (const listener of this.#listeners) listener();
   }
 }
 
-/** When thinking began and how long it took, by this page's clock; a replay after a reload changes neither. */
-function thinkingOf(turn: Turn, answer: Answer): Partial<Turn> {
-  const thought = answer.reasoning !== "" || answer.thinking;
-  if (!thought || turn.thinkingMs !== undefined) return {};
-  const since = turn.thinkingSince ?? Date.now();
-  return answer.thinking ? { thinkingSince: since } : { thinkingSince: since, thinkingMs: Date.now() - since };
-}
-
-function problemOf(error: unknown): Problem {
-  if (error instanceof HeadraceError) return { code: error.code, message: error.message, retryAfter: error.retryAfter };
-  return { code: "unreachable", message: error instanceof Error ? error.message : String(error) };
+/** By its id where it was saved, or else by its name: links and other installations know no more. */
+function modelOf(models: readonly ModelConfig[], { configId, name }: PresetPane): ModelConfig | undefined {
+  return models.find((model) => model.configId === configId) ?? models.find((model) => name && (model.name === name || model.modelId === name));
 }
 
 export const store = new Store();

@@ -2,7 +2,8 @@
 import { NO_ANSWER } from "@headrace/client";
 import { beforeEach, describe, expect, it } from "vitest";
 
-import { NO_PARAMETERS, keep, kept, newPane, newTurn, requestOf, type Pane, type State, type Turn } from "../src/state";
+import { NO_PARAMETERS } from "../src/parameters";
+import { keep, kept, newPane, newTurn, requestOf, type Pane, type State, type Turn } from "../src/state";
 
 function answered(prompt: string, content: string): Turn {
   return { ...newTurn(prompt), phase: "closed", answer: { ...NO_ANSWER, content } };
@@ -12,7 +13,7 @@ function talked(...turns: Turn[]): Pane {
   return { ...newPane("c1"), turns };
 }
 
-const STATE: State = { project: "default", models: [], providers: [], found: [], problem: undefined, panes: [], parameters: NO_PARAMETERS, draft: "", attached: [], refused: undefined, undo: undefined, blind: false };
+const STATE: State = { project: "default", conversation: "c", aside: [], enterSends: true, models: [], providers: [], found: [], problem: undefined, panes: [], parameters: NO_PARAMETERS, usual: undefined, draft: "", attached: [], refused: undefined, undo: undefined, filled: undefined, blind: false };
 
 beforeEach(() => {
   localStorage.clear();
@@ -52,13 +53,21 @@ describe("what outlives a reload", () => {
   it("is the talk, the draft and the choices", () => {
     const state = { ...STATE, panes: [talked(answered("one", "first"))], draft: "half a", parameters: { ...NO_PARAMETERS, temperature: 0 } };
     keep(state);
-    expect(kept()).toEqual({ panes: state.panes, draft: "half a", parameters: state.parameters, attached: [], blind: false });
+    expect(kept()).toEqual({ panes: state.panes, draft: "half a", parameters: state.parameters, attached: [], blind: false, enterSends: true, conversation: "c", usual: undefined });
   });
 
   it("in another tab only the choices", () => {
     keep({ ...STATE, panes: [talked(answered("one", "first"))] });
     sessionStorage.clear();
     expect(kept().panes).toMatchObject([{ configId: "c1", turns: [] }]);
+  });
+
+  it("keeps what a link brought to this tab: new conversations start as usual", () => {
+    const [brought, usual] = [{ ...NO_PARAMETERS, system: "By a link" }, { ...NO_PARAMETERS, topK: 3 }];
+    keep({ ...STATE, parameters: brought, usual });
+    expect(kept()).toMatchObject({ parameters: brought, usual });
+    sessionStorage.clear();
+    expect(kept()).toMatchObject({ parameters: usual, usual: undefined });
   });
 
   it("is every file once, whichever panes have it", () => {
@@ -78,6 +87,6 @@ describe("what outlives a reload", () => {
   it("survives what somebody else has written there", () => {
     sessionStorage.setItem("headrace.talk", "{");
     localStorage.setItem("headrace.choices", "null");
-    expect(kept()).toEqual({ panes: [], draft: "", parameters: NO_PARAMETERS, attached: [], blind: false });
+    expect(kept()).toEqual({ panes: [], draft: "", parameters: NO_PARAMETERS, attached: [], blind: false, enterSends: true, conversation: expect.any(String), usual: undefined });
   });
 });

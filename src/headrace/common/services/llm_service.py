@@ -16,6 +16,7 @@ from headrace.common.chats import Chat
 from headrace.common.conf import get_settings
 from headrace.common.endings import ending_of
 from headrace.common.hooks import GivenHook, Hooks, abefore, before, site_hooks
+from headrace.common.monitoring.tracing import parent_of
 from headrace.common.owners import project_key
 from headrace.common.requests import chat_request, model_ref, stream_settings
 from headrace.common.streams.asked import question_text, text_size
@@ -102,8 +103,10 @@ class LLMService:
                 project=chat.project,
                 metadata=chat.settings.metadata,
                 include_digest=chat.settings.include_digest,
+                include_wire=chat.settings.include_wire,
                 input_bytes=text_size(asked),
                 question=question_text(asked) if settings.log_text else None,
+                parent=parent_of(chat.carried),
                 conclude=ending_of(chat, hooks),
             ),
         )

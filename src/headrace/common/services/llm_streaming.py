@@ -66,7 +66,8 @@ def create_streaming_response(
     ours = _headers(chunks, request)
     if encoding := ours.get("Content-Encoding"):
         assert isinstance(chunks, SSEStream)
-        chunks = CompressedStream(chunks, encoding)
+        chunks.encoded = True
+        chunks = CompressedStream(chunks, encoding, chunks.delivery)
     response = EventStreamResponse(chunks, request=request, status=status, on_close=leave)
     for name, value in (ours | dict(headers or {})).items():
         response.headers[name] = value

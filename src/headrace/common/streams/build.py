@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from headrace.backends.http import HTTPClient
@@ -46,8 +47,9 @@ def _inline(model: InlineModel, request: ChatRequest, timeout: float, memory: Ad
     async def known() -> Endpoint:
         return endpoint
 
+    client = partial(http_client, row.name)
     return HTTPSource(
-        row, known, request, http_client, model.model_id, endpoint.base_url, model.api_key, timeout, memory=memory
+        row, known, request, client, model.model_id, endpoint.base_url, model.api_key, timeout, memory=memory
     )
 
 

@@ -13,8 +13,11 @@ from typing import Any, Generic, TypeVar
 from headrace.backends.journal import IDLE_SECONDS, MemoryJournal
 from headrace.backends.log import Batch, Face
 from headrace.backends.loops import background_loop
+from headrace.common.monitoring.counting import count_reader, count_sent
+from headrace.common.streams.figures import Delivery
 from headrace.common.streams.live import LiveStream
 from headrace.stream.answer import StreamEvent
+from headrace.stream.compression import IDENTITY
 from headrace.stream.events import ReasoningEnd, ReasoningStart
 from headrace.stream.wire import DONE, KEEP_ALIVE, SSEFace
 
@@ -60,9 +63,13 @@ class _Reading(Generic[T]):
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Ask upstream now, on this loop. Harmless when it has been asked."""
-        if self._live is not None and not self._started and not self._live.started:
-            self._live.start(loop)
+        if self._started:
+            return
         self._started = True
+        if self._live is not None:
+            self._live.read(resumed=self._after > 0)
+            if not self._live.started:
+                self._live.start(loop)
 
     def close(self) -> None:
         """Stop reading. The stream goes on only if it was asked to."""
@@ -71,6 +78,7 @@ class _Reading(Generic[T]):
     async def __aiter__(self) -> AsyncGenerator[T, None]:
         self.start(asyncio.get_running_loop())
         ended = False
+        count_reader(1)
         try:
             async for batch in self._journal.read(self.stream_id, self._after, idle=self._idle):
                 ended = batch.ended
@@ -79,6 +87,7 @@ class _Reading(Generic[T]):
             for item in () if ended else self._nothing_more():
                 yield item
         finally:
+            count_reader(-1)
             self.close()
 
     def __iter__(self) -> Generator[T, None, None]:
@@ -89,12 +98,14 @@ class _Reading(Generic[T]):
     def _blocking(self) -> Generator[T, None, None]:
         self.start(background_loop())
         ended = False
+        count_reader(1)
         try:
             for batch in self._journal.read_blocking(self.stream_id, self._after, idle=self._idle):
                 ended = batch.ended
                 yield from self._items(batch) if batch.entries else self._signs_of_life()
             yield from () if ended else self._nothing_more()
         finally:
+            count_reader(-1)
             self.close()
 
     def _items(self, batch: Batch) -> Iterable[T]:
@@ -134,9 +145,25 @@ class SSEStream(_Reading[bytes]):
     def __init__(self, *args: Any, face: Face, **options: Any) -> None:
         super().__init__(*args, **options)
         self._face = face
+        self.delivery = Delivery() if self._live is None else self._live.delivery
+        self.encoded = False
+        """Whether somebody encodes it on, and counts what is sent."""
+        self._bytes = 0
+
+    def close(self) -> None:
+        size, self._bytes = self._bytes, 0
+        if size and not self.encoded:
+            count_sent(IDENTITY, size, size)
+        super().close()
 
     def _items(self, batch: Batch) -> tuple[bytes, ...]:
-        return (batch.encoded(self._face),) if batch.entries else (KEEP_ALIVE,)
+        if not batch.entries:
+            return (KEEP_ALIVE,)
+        data = batch.encoded(self._face)
+        size = len(data)
+        self.delivery.raw_bytes += size
+        self._bytes += size
+        return (data,)
 
     def _signs_of_life(self) -> tuple[bytes, ...]:
         """In two writes: the first into a closed connection succeeds, and only the second one fails."""

@@ -56,6 +56,7 @@ class FallbackSource:
                     raise
                 trace.usage = None
                 passed += (self._passed(error),)
+                trace.note("fallback", passed[-1].code)
 
     def _answered(self, passed: tuple[Passed, ...]) -> Answered:
         return Answered(self.current.config_id, self.provider, self.model, passed)

@@ -22,8 +22,10 @@ from msgspec.structs import replace
 from headrace.backends.journal import MemoryJournal, Writer
 from headrace.backends.log import Batch
 from headrace.common.cost import cost_of, load_prices
+from headrace.common.streams.capture import Capture
 from headrace.common.streams.fallbacks import answering
-from headrace.common.streams.figures import Figures
+from headrace.common.streams.figures import Delivery, Figures
+from headrace.common.streams.records import Happening, HappeningKind, StreamRecord, observed, record_of, tell
 from headrace.common.streams.sources import Source, Trace
 from headrace.errors import HeadraceError, RequestError, UpstreamError
 from headrace.providers.failures import scrub
@@ -35,6 +37,8 @@ OnDisconnect = Literal["cancel", "continue"]
 Ending = Literal["cancelled", "server_shutdown"]
 ORPHAN_SECONDS = 300.0
 MAX_DURATION = 3600.0
+RECORD_SECONDS = 0.4
+"""After the end, for readers to take the last batch: what they were sent is part of the record."""
 
 Conclude = Callable[["LiveStream", Callable[[], None]], None]
 
@@ -53,10 +57,15 @@ class StreamOptions:
     metadata: Mapping[str, str] = field(default_factory=dict)
     input_bytes: int = 0
     include_digest: bool = False
+    include_wire: bool = False
     question: str | None = field(default=None, repr=False)
     """What was asked, only where the operator wants text in the log."""
+    parent: Any = field(default=None, repr=False)
+    """The context of OpenTelemetry that the stream's span belongs to; None where nobody wants spans."""
     conclude: Conclude | None = field(default=None, repr=False)
     """What is done with the stream when it has ended. It must not wait, and calls what it is given when it is done."""
+    leave_place: Callable[[], None] | None = field(default=None, repr=False)
+    """Gives back its place among the streams that all workers count, where they do."""
 
 
 class LiveStream:
@@ -68,8 +77,11 @@ class LiveStream:
         self.id = stream_id
         self.options = options
         self.source = source
-        self.trace = Trace()
+        self.trace = Trace(wire=Capture() if options.include_wire else None)
+        self.asked_at = 0.0
+        """Seconds since 1970; 0 before it has started."""
         self.figures: Figures | None = None
+        self.delivery = Delivery()
         self.finish: Finish | None = None
         self.failure: Failure | None = None
         self._journal = journal
@@ -80,7 +92,11 @@ class LiveStream:
         self._readers = 0
         self._lock = threading.Lock()
         self._orphan_timer: asyncio.TimerHandle | None = None
+        self._recorded = False
+        self.watched = False
+        """Whether anybody observes streams: else nothing is made for them."""
         self._log = journal.create(stream_id, self._about())
+        self._log.wire = self.trace.wire
 
     def _about(self) -> dict[str, Any]:
         return {
@@ -155,6 +171,30 @@ class LiveStream:
             last = self._readers == 0
         if last and self.finish is None:
             self._on_loop(self._deserted)
+        elif last and self in _unrecorded:
+            self._on_loop(self.record)
+
+    def read(self, *, resumed: bool) -> None:
+        """A reader has begun to read, from the first event or, `resumed`, from a later one."""
+        with self._lock:
+            self.delivery.readers += 1
+            self.delivery.resumes += resumed
+        if resumed and self.finish is None:
+            self._on_loop(self._note_resumed)
+
+    def record(self) -> None:
+        """Tell the observers that it has ended, once."""
+        _unrecorded.discard(self)
+        if not self._recorded:
+            self._recorded = True
+            self.trace.on_moment = None  # it refers to us
+            self._tell("finished", record=record_of(self))
+
+    def _note_resumed(self) -> None:
+        self.trace.note("resumed")
+
+    def _tell(self, kind: HappeningKind, detail: str = "", record: StreamRecord | None = None) -> None:
+        tell(Happening(kind, self, time.time(), detail, record))
 
     def _start(self) -> None:
         assert self._loop is not None
@@ -196,21 +236,40 @@ class LiveStream:
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         load_prices(self.source)
-        self.figures = Figures(loop.time())
+        self.figures, self.asked_at = Figures(loop.time()), time.time()
+        if self.trace.wire is not None:
+            self.trace.wire.begin()
+        self.watched = observed()
+        if self.watched:
+            self.trace.on_moment = self._tell
+            self._tell("started")
         bracketing = Bracketing()
         try:
             async with self._journal.writer(self.id, on_cancel=self.cancel) as writer:
                 out = DigestingWriter(writer) if self.options.include_digest else writer
                 ending = await self._produce(out, bracketing, self.figures, loop)
                 end = self._end(ending, self.figures, loop.time())
-                out.append(bracketing.feed(await self._priced(end)))
+                entries = bracketing.feed(await self._priced(end))
+                out.append(entries)
+                if self.trace.wire is not None:
+                    self.trace.wire.shown(len(entries))
         finally:
             self._stop_orphan_timer()
             log_stream(self)
+            if self.watched:
+                self._record_soon(loop)
             if (conclude := self.options.conclude) is None:
                 self._on_end()
             else:
                 conclude(self, self._on_end)
+
+    def _record_soon(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Record it when its last reader has gone, or in a moment."""
+        if self._readers:
+            _unrecorded.add(self)
+            loop.call_later(RECORD_SECONDS, self.record)
+        else:
+            self.record()
 
     async def _produce(
         self, writer: Writer, bracketing: Bracketing, figures: Figures, loop: asyncio.AbstractEventLoop
@@ -223,8 +282,13 @@ class LiveStream:
                 async for events in batches:
                     end = _split_end(events)
                     if entries := bracketing.feed(events):
+                        is_first = figures.first_event is None
                         figures.count(entries, loop.time())
                         writer.append(entries)
+                        if self.trace.wire is not None:
+                            self.trace.wire.shown(len(entries))
+                        if is_first and self.watched:
+                            self._tell("first_token")
                     if end is not None:
                         return end
         except asyncio.CancelledError:
@@ -259,6 +323,15 @@ class LiveStream:
         if cost is not None or self.trace.answered is not None:
             self.finish = replace(self.finish, cost=cost, answered=self.trace.answered)
         return [*end[:-1], self.finish]
+
+
+_unrecorded: set[LiveStream] = set()
+
+
+def record_all() -> None:
+    """Record now whatever has ended and still waits for its readers: the process is about to end."""
+    for stream in list(_unrecorded):
+        stream.record()
 
 
 def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:

@@ -8,6 +8,7 @@ import os
 import secrets
 import threading
 from contextlib import suppress
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from headrace.backends.egress import EgressPolicy
@@ -16,9 +17,12 @@ from headrace.backends.journal import MemoryJournal
 from headrace.backends.loops import background_loop
 from headrace.common.conf import Settings, get_settings
 from headrace.common.limits import OpenStreams
+from headrace.common.monitoring.counting import counting, keep_sampling
+from headrace.common.monitoring.watching import watch_streams
 from headrace.common.streams.adjustments import AdjustmentMemory
 from headrace.common.streams.bounded import bounded
-from headrace.common.streams.live import LiveStream, StreamOptions
+from headrace.common.streams.live import LiveStream, StreamOptions, record_all
+from headrace.common.streams.records import tell_lost
 from headrace.common.streams.sources import Source
 
 logger = logging.getLogger("headrace.upstream")
@@ -28,21 +32,34 @@ DRAIN_STEP = 0.02
 STREAM_ID_BYTES = 18  # 144 random bits: an id is a capability within its project, and must not be guessed
 
 
+class Way(NamedTuple):
+    """How a client gets to its providers."""
+
+    proxy: str | None
+    local_model: bool
+
+
 class Streams:
     """The streams of this process. Safe from any thread."""
 
     def __init__(self, journal: MemoryJournal | None = None) -> None:
         self.journal = journal or journal_of(get_settings())
         self.journal.on_reader = self._on_reader
+        self.journal.on_lost = tell_lost
         self.memory = AdjustmentMemory()
         self.draining = False
         self.open = OpenStreams()
         self._live: dict[str, LiveStream] = {}
         self._lock = threading.Lock()
+        if (active := counting()) is not None:
+            keep_sampling(active, self)
+            watch_streams()
 
     def create(self, source: Source, options: StreamOptions, *, stream_id: str = "") -> LiveStream:
         """A stream that is ready to start, under this id or a new one."""
         stream_id = stream_id or new_stream_id()
+        if options.parent is not None:
+            watch_streams()
         self.open.take(options.project, options.caller)
         source = bounded(source, get_settings().max_answer)
         stream = LiveStream(stream_id, source, options, self.journal, lambda: self._ended(stream_id))
@@ -71,6 +88,7 @@ class Streams:
         live = self.get(stream_id)
         if live is not None and there:
             live.join()
+            live.read(resumed=False)
         elif live is not None:
             live.leave()
 
@@ -79,6 +97,8 @@ class Streams:
             stream = self._live.pop(stream_id, None)
         if stream is not None:
             self.open.give(stream.options.project, stream.options.caller)
+            if stream.options.leave_place is not None:
+                stream.options.leave_place()
 
 
 def new_stream_id() -> str:
@@ -97,7 +117,7 @@ def journal_of(settings: Settings) -> MemoryJournal:
 _streams: Streams | None = None
 _streams_lock = threading.Lock()
 _noted: list[str] = []
-_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[bool, HTTPClient]] = WeakKeyDictionary()
+_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Way, HTTPClient]] = WeakKeyDictionary()
 
 
 def streams() -> Streams:
@@ -109,19 +129,19 @@ def streams() -> Streams:
         return _streams
 
 
-def http_client(*, local_model: bool = False) -> HTTPClient:
-    """The client of the running event loop. `local_model`: the one that may reach our own model servers on loopback."""
+def http_client(provider: str = "", *, local_model: bool = False) -> HTTPClient:
+    """The running event loop's client towards this provider. `local_model`: towards our own model servers on loopback.
+
+    Providers that go the same way share a client, and its connections.
+    """
     clients = _clients.setdefault(asyncio.get_running_loop(), {})
-    client = clients.get(local_model)
+    settings = get_settings()
+    way = Way(None if local_model else settings.proxy_of(provider), local_model)
+    client = clients.get(way)
     if client is None:
-        settings = get_settings()
         _note_ignored_proxy(settings)
         policy = EgressPolicy(local=True) if local_model else EgressPolicy(settings.egress_allow, local=settings.local)
-        client = clients[local_model] = HTTPClient(
-            egress=policy,
-            ca_bundle=settings.ca_bundle,
-            proxy=None if local_model else settings.upstream_proxy,
-        )
+        client = clients[way] = HTTPClient(egress=policy, ca_bundle=settings.ca_bundle, proxy=way.proxy)
     return client
 
 
@@ -147,6 +167,7 @@ async def drain_streams(seconds: float) -> None:
     for live in registry.all():
         live.cancel("server_shutdown")
     await _until_none_runs(registry, FAREWELL_SECONDS)
+    record_all()
 
 
 async def _until_none_runs(registry: Streams, seconds: float) -> None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol
 
 from headrace.backends.http import HTTPAnswer, HTTPClient
 from headrace.common.streams.adjustments import AdjustmentMemory
+from headrace.common.streams.capture import Capture
 from headrace.errors import UpstreamError
 from headrace.providers.base import ChatRequest, Endpoint, Provider
 from headrace.providers.decoder import StreamDecoder
@@ -28,18 +29,35 @@ from headrace.stream.retry import RetryPolicy
 OUT_OF_TIME = frozenset({"upstream_connect_timeout", "upstream_first_byte_timeout"})
 FAST_GAP = 0.01  # seconds between reads below which a model counts as fast (about 100 events a second)
 FAILURE_BODY_SECONDS = 2.0  # for the words of an error, once its status is known
+MAX_MOMENTS = 64  # kept of one stream: a reader may resume without end
 GROUP_GAP = 0.02  # a fast model's reads are grouped over this long: half the cost, not visible to a person
+
+TraceKind = Literal["retry", "fallback", "resumed"]
 
 
 @dataclass(slots=True)
 class Trace:
-    """What happened on the way, for figures and logs. `shown` forbids a retry: text would come twice."""
+    """What happened on the way, for figures and logs. `shown` forbids a retry: text would come twice.
+
+    `moments` are event-loop time, kind and error code of each retry, fallback and resumption; `on_moment` is told too.
+    """
 
     attempts: int = 0
     shown: bool = False
     usage: Usage | None = None
-    retries: list[str] = field(default_factory=list)
+    moments: list[tuple[float, TraceKind, str]] = field(default_factory=list)
     answered: Answered | None = None
+    wire: Capture | None = None
+    on_moment: Callable[[TraceKind, str], None] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """What a provider is sent besides, so that its spans belong to ours."""
+
+    def note(self, kind: TraceKind, detail: str = "") -> None:
+        """Keep that this happened now. Only on the loop that produces the stream."""
+        if len(self.moments) < MAX_MOMENTS:
+            self.moments.append((asyncio.get_running_loop().time(), kind, detail))
+        if self.on_moment is not None:
+            self.on_moment(kind, detail)
 
 
 class Source(Protocol):
@@ -93,6 +111,8 @@ class HTTPSource:
                     answer.close()
                 return
             except UpstreamError as error:
+                if trace.wire is not None:
+                    trace.wire.failed(error)
                 if trace.shown:
                     raise
                 await attempts.recover(error)
@@ -114,6 +134,8 @@ class _Attempts:
         """Ask once; an answer that is no stream raises its `UpstreamError`, like everything that kept one away."""
         self._trace.attempts += 1
         answer = await self._send()
+        if self._trace.wire is not None:
+            self._trace.wire.answered(answer.status, answer.headers)
         if 200 <= answer.status < 300 and answer.status != 204:
             return answer
         try:
@@ -131,7 +153,7 @@ class _Attempts:
         if delay is None:
             raise explain(self._telling(error), self._request)
         self._earlier = error
-        self._trace.retries.append(error.code)
+        self._trace.note("retry", error.code)
         await asyncio.sleep(delay)
 
     def _telling(self, error: UpstreamError) -> UpstreamError:
@@ -146,7 +168,7 @@ class _Attempts:
         if request is None:
             return False
         self._request = request
-        self._trace.retries.append("adjusted")
+        self._trace.note("retry", "adjusted")
         return True
 
     async def _send(self) -> HTTPAnswer:
@@ -159,6 +181,10 @@ class _Attempts:
         request = row.adapter.build(self._request, self._endpoint, row)
         if row.adapter.sign is not None:
             request = row.adapter.sign(request, self._endpoint, time.time())
+        if self._trace.headers:
+            request = replace(request, headers={**request.headers, **self._trace.headers})
+        if self._trace.wire is not None:
+            self._trace.wire.asked(request, self._secrets())
         return await source.client().send(request, deadline=self._deadline, idle=source.timeout)
 
     async def _failure(self, answer: HTTPAnswer) -> UpstreamError:
@@ -168,6 +194,8 @@ class _Attempts:
             async with asyncio.timeout(min(self._source.timeout, FAILURE_BODY_SECONDS)):
                 while len(body) < MAX_BODY_READ and (data := await answer.read()):
                     body += data
+        if self._trace.wire is not None:
+            self._trace.wire.read(body)
         return read_failure(answer.status, answer.headers, body, secrets=self._secrets(), now=time.time())
 
     async def decode(self, answer: HTTPAnswer) -> AsyncGenerator[list[Event], None]:
@@ -178,7 +206,7 @@ class _Attempts:
         last = loop.time()
         try:
             while True:
-                events = await _step(answer, decoder)
+                events = await _step(answer, decoder, self._trace.wire)
                 if events:
                     yield self._shown(events)
                 if decoder.done:
@@ -210,10 +238,12 @@ class _Attempts:
         return self._source.provider_row.adapter.secrets(key) if key else self._source.secrets
 
 
-async def _step(answer: HTTPAnswer, decoder: StreamDecoder) -> list[Event]:
+async def _step(answer: HTTPAnswer, decoder: StreamDecoder, wire: Capture | None) -> list[Event]:
     """The events of what arrives next; once the connection has ended, the ones that end the answer."""
     try:
         data = await answer.read()
     except UpstreamError as error:
         return decoder.abort(Failure(error.code, error.message, error.status, error.retryable, error.retry_after))
+    if wire is not None:
+        wire.read(data)
     return decoder.feed(data) if data else decoder.close()

@@ -1,0 +1,190 @@
+"""What went over the wire for one stream, kept beside it where its caller asked for that: with times, within bounds.
+
+Keys are not in it: of a request's headers only those that never hold one are kept, and all text is scrubbed when it
+is shown, frame by frame, so that a key that came in two reads is found too.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import threading
+import time
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Any
+
+from headrace.errors import UpstreamError
+from headrace.providers.base import HTTPRequest
+from headrace.providers.scrubbing import scrub
+
+MOST_OF_ONE = 2 * 1024 * 1024
+"""Bytes of one stream: some ten thousand frames, more than anybody looks at."""
+MOST_OF_ALL = 64 * 1024 * 1024
+"""Bytes of all streams of this process together."""
+READ_COST = 120
+"""Bytes that a read or a time counts for beside its data."""
+HIDDEN = "[hidden]"
+
+_SHOWN = frozenset({"accept", "content-type", "anthropic-version", "anthropic-beta", "openai-beta", "user-agent"})
+_SECRETIVE = frozenset({"set-cookie", "authorization", "proxy-authenticate", "www-authenticate"})
+_BLANK_LINE = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+_LINE = re.compile(rb"\n")
+
+
+class _Room:
+    """What all captures of this process hold. Safe from any thread."""
+
+    def __init__(self) -> None:
+        self.held = 0
+        self._lock = threading.Lock()
+
+    def add(self, count: int) -> None:
+        with self._lock:
+            self.held += count
+
+
+ROOM = _Room()
+
+
+@dataclass(slots=True)
+class _Asked:
+    """One attempt: a request, and what came of it. Times are seconds since the stream began."""
+
+    at: float
+    url: str
+    sent: Mapping[str, str]
+    body: bytes = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
+    answered: float | None = None
+    status: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    reads: list[tuple[float, bytes]] = field(default_factory=list, repr=False)
+    failed: tuple[str, str] | None = None
+
+
+class Capture:
+    """Written by one producer, read by anybody. Beyond its bounds it takes no more, and says so: `cut`."""
+
+    def __init__(self) -> None:
+        self.cut = False
+        self._began = time.monotonic()
+        self._asked: list[_Asked] = []
+        self._shown: list[tuple[float, int, int]] = []
+        self._size = 0
+        self._events = 0
+
+    def __del__(self) -> None:
+        ROOM.add(-self._size)
+
+    def begin(self) -> None:
+        """The stream begins now: its times count from here."""
+        self._began = time.monotonic()
+
+    def asked(self, request: HTTPRequest, secrets: tuple[str, ...]) -> None:
+        """This is about to be sent."""
+        if self._takes(len(request.body)):
+            sent = {name.lower(): _sent(name, value) for name, value in request.headers.items()}
+            self._asked.append(_Asked(self._now(), request.url, sent, request.body, secrets))
+
+    def answered(self, status: int, headers: Mapping[str, str]) -> None:
+        """The head of the answer has arrived."""
+        if self._asked:
+            last = self._asked[-1]
+            last.answered, last.status, last.headers = self._now(), status, dict(headers)
+
+    def read(self, data: bytes) -> None:
+        """These bytes of its body have arrived."""
+        if self._asked and self._takes(len(data)):
+            self._asked[-1].reads.append((self._now(), data))
+
+    def failed(self, error: UpstreamError) -> None:
+        """The attempt came to this end."""
+        if self._asked:
+            self._asked[-1].failed = (error.code, error.message)
+
+    def shown(self, count: int) -> None:
+        """The stream's next events, so many of them, are shown now."""
+        first, self._events = self._events + 1, self._events + count
+        if self._takes(0):
+            self._shown.append((self._now(), first, self._events))
+
+    def told(self) -> dict[str, Any]:
+        """All of it as JSON can say it, without keys: `{cut, attempts, events}` (docs/protocol.md)."""
+        events = [{"atMs": _ms(at), "first": first, "last": last} for at, first, last in tuple(self._shown)]
+        return {"cut": self.cut, "attempts": [_attempt(asked) for asked in tuple(self._asked)], "events": events}
+
+    def _now(self) -> float:
+        return time.monotonic() - self._began
+
+    def _takes(self, count: int) -> bool:
+        cost = count + READ_COST
+        if self.cut or self._size + cost > MOST_OF_ONE or ROOM.held + cost > MOST_OF_ALL:
+            self.cut = True
+            return False
+        self._size += cost
+        ROOM.add(cost)
+        return True
+
+
+def _attempt(asked: _Asked) -> dict[str, Any]:
+    secrets, failed = asked.secrets, asked.failed
+    return {
+        "atMs": _ms(asked.at),
+        "request": {
+            "method": "POST",
+            "url": scrub(asked.url, secrets),
+            "headers": {name: scrub(value, secrets) for name, value in asked.sent.items()},
+            "body": scrub(asked.body.decode("utf-8", "replace"), secrets),
+        },
+        "response": _response(asked),
+        "frames": [] if asked.answered is None else list(_frames(asked)),
+        "error": {"code": failed[0], "message": scrub(failed[1], secrets)} if failed else None,
+    }
+
+
+def _sent(name: str, value: str) -> str:
+    return value if name.lower() in _SHOWN else HIDDEN
+
+
+def _response(asked: _Asked) -> dict[str, Any] | None:
+    if asked.answered is None:
+        return None
+    headers = {
+        name: HIDDEN if name in _SECRETIVE else scrub(value, asked.secrets) for name, value in asked.headers.items()
+    }
+    return {"atMs": _ms(asked.answered), "status": asked.status, "headers": headers}
+
+
+def _frames(asked: _Asked) -> Iterator[dict[str, Any]]:
+    """The body in the pieces of its framing, each with the time at which its last byte was there."""
+    reads = tuple(asked.reads)
+    kind = asked.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if "eventstream" in kind:  # binary: as it was read
+        for at, data in reads:
+            yield {"atMs": _ms(at), "base64": scrub(base64.b64encode(data).decode(), asked.secrets)}
+        return
+    body = b"".join(data for _, data in reads)
+    ends = list(accumulate(len(data) for _, data in reads))
+    start = 0
+    for end in _boundaries(body, kind):
+        at = reads[bisect_left(ends, end)][0]
+        yield {"atMs": _ms(at), "text": scrub(body[start:end].decode("utf-8", "replace"), asked.secrets)}
+        start = end
+
+
+def _boundaries(body: bytes, kind: str) -> Iterator[int]:
+    """Where each frame ends. What is neither events nor lines is one."""
+    mark = _BLANK_LINE if kind == "text/event-stream" else _LINE if "ndjson" in kind or "jsonl" in kind else None
+    end = 0
+    for found in mark.finditer(body) if mark else ():
+        end = found.end()
+        yield end
+    if end < len(body):
+        yield len(body)
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 1)

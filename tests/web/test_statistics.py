@@ -1,0 +1,225 @@
+"""The statistics in the page, of real streams on the live server: read, compared, stopped, followed to a timeline."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
+
+from headrace.testing import Close, Hold, ScriptedUpstream, Send, Sleep, chat_answer, chunk, response, sse, stream_head
+from tests.live import LiveServer, model_at
+from tests.web.node import BUILD, missing
+from tests.web.playing import VIOLATIONS
+from tests.web.test_playground import BUILT, faults
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+STATS = "/api/projects/default/stats/"
+END = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+
+
+def delta(text: str) -> bytes:
+    return chunk(sse({"choices": [{"index": 0, "delta": {"content": text}}]}))
+
+
+QUICK = [
+    Send(stream_head() + delta("<think>plan</think>Hello")),
+    Sleep(0.1),
+    Send(delta(" there") + chunk(sse(END, "[DONE]")) + b"0\r\n\r\n"),
+]
+SLOW = [Sleep(0.7), Send(chat_answer("At last"))]
+BUSY = response(b'{"error": {"message": "busy"}}', status="503 Busy", content_type="application/json")
+REFUSED = response(b'{"error": {"message": "no such key"}}', status="401 No", content_type="application/json")
+HALF: list[Any] = [Send(stream_head() + delta("Half an answer")), Hold()]
+ONE = re.compile(r"Streams1\D")
+ASKED = {"quick": 6, "slow": 2, "busy": 1, "refused": 2}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _built() -> None:
+    if not BUILT.is_file():
+        missing("the built playground", BUILD)
+
+
+@pytest.fixture(scope="module")
+def counted(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A server whose streams are these and no others."""
+    folder = tmp_path_factory.mktemp("counted")
+    for file in data_dir.glob("*.sqlite3"):
+        (folder / file.name).write_bytes(file.read_bytes())
+    with (
+        LiveServer.uvicorn(folder) as live,
+        ScriptedUpstream(QUICK) as quick,
+        ScriptedUpstream(SLOW) as slow,
+        ScriptedUpstream([Send(BUSY), Close()], QUICK) as busy,
+        ScriptedUpstream([Send(REFUSED), Close()]) as refused,
+    ):
+        upstreams = {"quick": quick, "slow": slow, "busy": busy, "refused": refused}
+        for name, count in ASKED.items():
+            for _ in range(count):
+                live.stream(model_at(f"{upstreams[name].url}/v1", modelId=name)).read()
+        deadline = time.monotonic() + 20
+        while _count(live) < sum(ASKED.values()):
+            assert time.monotonic() < deadline, "the rows were not written"
+            time.sleep(0.1)
+        yield live
+
+
+def _count(live: LiveServer) -> int:
+    (group,) = json.loads(live.get(f"{STATS}totals/").read())["groups"]
+    return int(group["streams"])
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(counted: LiveServer, browser: Browser) -> Any:
+    opened = await statistics(browser, counted)
+    yield opened
+    assert await opened.evaluate("window.violations") == []
+    await opened.context.close()
+
+
+async def statistics(browser: Browser, live: LiveServer, query: str = "", **context: Any) -> Page:
+    opened = await browser.new_context(**({"viewport": {"width": 1440, "height": 900}, "locale": "en-GB"} | context))
+    await opened.add_init_script(VIOLATIONS)
+    page = await opened.new_page()
+    page.set_default_timeout(15_000)
+    await page.goto(f"{live.url}/#/statistics{query}")
+    await page.wait_for_selector("figure canvas")
+    return page
+
+
+def figure(page: Page, name: str) -> Any:
+    return page.get_by_role("figure", name=name, exact=True)
+
+
+async def test_it_says_what_the_streams_did(page: Page) -> None:
+    tiles = page.locator("main dl").first
+    total = sum(ASKED.values())
+    await expect(tiles).to_contain_text(f"Streams{total}")
+    await expect(tiles).to_contain_text("Failed18 %")
+    models = page.get_by_role("region", name="By model: Table")
+    for name, count in ASKED.items():
+        row = models.get_by_role("row").filter(has_text=name)
+        await expect(row.get_by_role("cell").first).to_have_text(str(count))
+    await expect(page.get_by_role("region", name="Slowest to begin").get_by_role("link").first).to_contain_text("slow")
+    failed = page.get_by_role("region", name="Failed streams").get_by_role("link")
+    await expect(failed).to_have_count(ASKED["refused"])
+    await expect(failed.first).to_contain_text("The provider refuses the key")
+    await expect(figure(page, "Outcomes")).to_contain_text(re.compile(r"complete\s*9"))
+    for name in ("Time to first token", "Speed", "Tokens", "Outcomes"):
+        await expect(figure(page, name).locator("canvas")).to_be_visible()
+    await expect(figure(page, "Cost")).to_contain_text("None.")  # no price is known of these
+
+
+@pytest.mark.parametrize(("theme", "locale"), [("light", "en-GB"), ("dark", "zh-CN")])
+@pytest.mark.parametrize("width", [390, 820, 1440])
+async def test_it_fits_and_axe_finds_nothing_serious(
+    counted: LiveServer, browser: Browser, width: int, theme: Any, locale: str, tmp_path: Path
+) -> None:
+    size = {"width": width, "height": 900}
+    page = await statistics(browser, counted, viewport=size, color_scheme=theme, locale=locale)
+    assert await page.evaluate("document.documentElement.scrollWidth") == width
+    assert await faults(page) == []
+    await page.screenshot(path=tmp_path / "statistics.png")
+    await page.context.close()
+
+
+async def test_a_chart_is_read_by_keys_and_as_a_table(page: Page) -> None:
+    outcomes = figure(page, "Outcomes")
+    await outcomes.get_by_role("group").focus()
+    await page.keyboard.press("End")
+    said = outcomes.locator("p[aria-live=polite]")
+    await expect(said).to_contain_text(re.compile(r"\d\d:\d\d · "))
+    await page.keyboard.press("Home")
+    await expect(said).to_contain_text("–")
+    await outcomes.get_by_role("button", name="Outcomes: Table").click()
+    table = outcomes.get_by_role("table")
+    await expect(table.get_by_role("columnheader")).to_contain_text(
+        ["Time", "complete", "The provider refuses the key"]
+    )
+    numbers = await table.locator("tbody td").all_inner_texts()
+    assert sum(int(each) for each in numbers) == sum(ASKED.values())
+    assert await faults(page) == []
+
+
+async def test_a_stream_leads_to_its_timeline(page: Page) -> None:
+    await page.get_by_role("region", name="By model").get_by_role("button", name="busy").click()
+    await expect(page.locator("main dl").first).to_contain_text(ONE)
+    await expect(page).to_have_url(re.compile("model=busy"))
+    await page.get_by_role("region", name="Slowest to begin").get_by_role("link").click()
+    dialog = page.get_by_role("dialog", name="Timeline")
+    moments = dialog.get_by_role("list", name="Timeline").get_by_role("listitem")
+    await expect(moments).to_contain_text(
+        ["asked", "tried again The provider is out of order", "thinking began", "the answer began", "ended complete"]
+    )
+    await expect(dialog).to_contain_text("attempts2")
+    assert await faults(page) == []
+    await page.reload()
+    await expect(moments).to_have_count(5)
+    await page.keyboard.press("Escape")
+    await expect(dialog).to_have_count(0)
+    await expect(page.locator("main dl").first).to_contain_text(ONE)
+    await page.go_back()
+    await expect(dialog).to_be_visible()
+
+
+async def test_ranges_are_in_the_address(page: Page) -> None:
+    await page.get_by_role("button", name="7 d").click()
+    await page.wait_for_url("**range=7d*")
+    await page.reload()
+    await expect(page.get_by_role("button", name="7 d")).to_have_attribute("aria-pressed", "true")
+    await expect(page.locator("main dl").first).to_contain_text(f"Streams{sum(ASKED.values())}")
+
+
+async def test_what_runs_is_shown_and_stopped(counted: LiveServer, page: Page) -> None:
+    live = page.get_by_role("region", name="Live now")
+    with ScriptedUpstream(HALF) as upstream:
+        answer = counted.stream(model_at(f"{upstream.url}/v1", modelId="endless"))
+        await expect(live).to_contain_text("endless")
+        await live.get_by_role("button", name="Stop endless").click()
+        assert upstream.wait_disconnect()
+        answer.read()
+    await expect(live).to_contain_text("No stream runs")
+
+
+async def test_the_two_views_lead_to_each_other_and_charts_are_loaded_for_one(
+    counted: LiveServer, browser: Browser
+) -> None:
+    opened = await browser.new_context(locale="en-GB")
+    page = await opened.new_page()
+    loaded: list[str] = []
+    page.on("request", lambda request: loaded.append(request.url))
+    await page.goto(counted.url)
+    await page.fill("#prompt", "a draft")
+    assert not any("Statistics" in url for url in loaded)
+    await page.get_by_role("link", name="Statistics").click()
+    await page.wait_for_selector("figure canvas")
+    assert any("Statistics" in url for url in loaded)
+    await page.get_by_role("link", name="Playground").click()
+    await expect(page.locator("#prompt")).to_have_value("a draft")
+    await opened.close()
+
+
+async def test_a_server_that_refuses_and_one_without_streams(
+    counted: LiveServer, server: LiveServer, browser: Browser
+) -> None:
+    opened = await browser.new_context(locale="en-GB")
+    page = await opened.new_page()
+    await page.route("**/stats/totals/**", lambda route: route.fulfill(status=503, json={"code": "draining"}))
+    await page.goto(f"{counted.url}/#/statistics")
+    await expect(page.get_by_role("alert")).to_contain_text("about to restart")
+    await page.unroute("**/stats/totals/**")
+    await page.get_by_role("button", name="Try again").click()
+    await expect(page.locator("main dl").first).to_contain_text("Streams")
+    await page.get_by_role("button", name="1 h").click()
+    nothing = {"streams": 0, "inputTokens": 0, "outputTokens": 0, "cost": 0, "priced": 0}
+    await page.route("**/stats/totals/**", lambda route: route.fulfill(json={"groups": [nothing], "complete": True}))
+    await page.reload()
+    await expect(page.get_by_text("No streams in this time")).to_be_visible()
+    await opened.close()

@@ -1,0 +1,61 @@
+/** A stored model's name, address and key, changed. The key that is kept is never shown. */
+
+import { HeadraceError } from "@headrace/client";
+import { useRef, useState } from "react";
+
+import type { ModelConfig, NewModel } from "./api";
+import { Field, Modal } from "./dialogs";
+import { store } from "./store";
+import { useWords } from "./words";
+
+interface Editing {
+  model: ModelConfig;
+  /** The field that is wrong, as far as is known. */
+  first: "apiKey" | "endpoint";
+  onClose: () => void;
+  onSaved: () => void;
+}
+
+export default function EditModel({ model, first, onClose, onSaved }: Editing): React.JSX.Element {
+  const words = useWords();
+  const form = useRef<HTMLFormElement>(null);
+  const [wrong, setWrong] = useState("");
+  const [busy, setBusy] = useState(false);
+  const save = async (): Promise<void> => {
+    setBusy(true);
+    setWrong("");
+    try {
+      await store.changeModel(model.configId, changed(form.current as HTMLFormElement));
+      onClose();
+      onSaved();
+    } catch (error) {
+      setWrong(error instanceof HeadraceError ? error.message : String(error));
+      setBusy(false);
+    }
+  };
+  const fields = [
+    <Field key="key" label={words.key} {...(model.hasKey ? { hint: words.keyKept } : {})}><input className="field" name="apiKey" type="password" autoComplete="off" /></Field>,
+    <Field key="endpoint" label={words.address} hint={words.addressHint}><input className="field" name="endpoint" inputMode="url" autoComplete="off" spellCheck={false} defaultValue={model.endpoint} /></Field>,
+    <Field key="model" label={words.modelName}><input className="field" name="modelId" required autoComplete="off" spellCheck={false} defaultValue={model.modelId} /></Field>,
+  ];
+  return (
+    <Modal open onClose={onClose} title={`${words.editModel}: ${model.name}`}>
+      <form ref={form} onSubmit={(event) => { event.preventDefault(); void save(); }}>
+        {first === "apiKey" ? fields : [fields[1], fields[2], fields[0]]}
+        {wrong && <p className="mb-3 break-words rounded-lg bg-bad-soft px-3 py-2 text-sm text-bad" role="alert">{wrong}</p>}
+        <div className="mt-4 flex justify-end gap-2">
+          <button className="button" type="button" onClick={onClose}>{words.cancel}</button>
+          <button className="button button-main" type="submit" disabled={busy}>{words.saveAndAsk}</button>
+        </div>
+      </form>
+    </Modal>
+  );
+}
+
+/** What the form says; no key where none was entered, so that the kept one stays. */
+function changed(form: HTMLFormElement): Partial<NewModel> {
+  const fields = new FormData(form);
+  const field = (name: string): string => String(fields.get(name) ?? "").trim();
+  const key = field("apiKey");
+  return { endpoint: field("endpoint"), modelId: field("modelId"), ...(key ? { apiKey: key } : {}) };
+}
