@@ -40,7 +40,7 @@ export default function AddModel({ open, onClose, paneId }: Opened & { paneId: s
     }
   };
   const save = (): Promise<void> => trying(async () => {
-    await store.addModel(given(), paneId ?? store.state.panes.at(-1)?.id);
+    await store.models.add(given(), paneId ?? store.state.panes.at(-1)?.id);
     onClose();
   });
   const list = (): Promise<void> => trying(async () => {
@@ -60,16 +60,16 @@ export default function AddModel({ open, onClose, paneId }: Opened & { paneId: s
         <div className="grid gap-x-3 sm:grid-cols-2">
           <Field label={words.provider}>
             <select className="field" name="providerId" value={chosen} onChange={({ target }) => choose(target.value)}>
-              {providers.filter(({ providerId }) => providerId !== LOCAL).map(({ providerId, title }) => <option key={providerId} value={providerId}>{title || providerId}</option>)}
+              {providers.toSorted((a, b) => Number(a.providerId === LOCAL) - Number(b.providerId === LOCAL)).map(({ providerId, title }) => <option key={providerId} value={providerId}>{title || providerId}</option>)}
             </select>
           </Field>
           <Field label={words.modelName}><input className="field" name="modelId" list="names" required autoComplete="off" spellCheck={false} /></Field>
         </div>
         <datalist id="names">{names?.map((name) => <option key={name} value={name} />)}</datalist>
-        <Field label={words.address} {...(provider?.endpoint ? { hint: words.addressHint } : {})}>
+        {chosen !== LOCAL && <Field label={words.address} {...(provider?.endpoint ? { hint: words.addressHint } : {})}>
           <input className="field" name="endpoint" inputMode="url" autoComplete="off" spellCheck={false} placeholder={provider?.endpoint || "https://…/v1"} />
-        </Field>
-        <Field label={words.key} hint={words.keyHint}><input className="field" name="apiKey" type="password" autoComplete="off" /></Field>
+        </Field>}
+        {chosen !== LOCAL && <Field label={words.key} hint={words.keyHint}><input className="field" name="apiKey" type="password" autoComplete="off" /></Field>}
         {wrong && <p className="mb-3 break-words rounded-lg bg-bad-soft px-3 py-2 text-sm text-bad" role="alert">{wrong}</p>}
         {tested && <Told tried={tested} />}
         {names && <p className="mb-3 text-sm text-quiet" role="status">{names.length} {words.modelsFound}</p>}

@@ -15,10 +15,12 @@ import { store, useStore } from "./store";
 import { problemTitle } from "./problems";
 import { useLanguage, useWords } from "./words";
 
-export type Dialog = "add" | "settings" | "keys" | "presets" | "code" | undefined;
+export type Dialog = "add" | "settings" | "keys" | "presets" | "code" | "models" | "delivery" | undefined;
 
 const AddModel = lazy(() => import("./AddModel"));
 const CodeDialog = lazy(() => import("./CodeDialog"));
+const Delivery = lazy(() => import("./Delivery"));
+const Models = lazy(() => import("./Models"));
 const Presets = lazy(() => import("./Presets"));
 const Settings = lazy(() => import("./Settings"));
 const Statistics = lazy(() => import("./statistics/Statistics"));
@@ -67,14 +69,16 @@ function Playground(): React.JSX.Element {
         {!sidebar.open && <div className="px-3 empty:hidden md:px-4"><Trouble /></div>}
         <main className={`grid min-h-0 flex-1 auto-rows-fr gap-3 px-3 pb-2 max-md:auto-cols-[100%] max-md:grid-flow-col max-md:snap-x max-md:snap-mandatory max-md:overflow-x-auto md:px-4 ${WIDTHS[Math.min(panes.length, MOST_PANES)]} ${panes.length === 1 ? "mx-auto w-full max-w-4xl" : ""}`}>
           {panes.map((pane, at) => (
-            <PaneView key={pane.id} pane={pane} place={at + 1} count={panes.length} onAdd={() => add(pane.id)} onCode={code} onSettings={settings} />
+            <PaneView key={pane.id} pane={pane} place={at + 1} count={panes.length} onAdd={() => add(pane.id)} onModels={() => setDialog("models")} onCode={code} onSettings={settings} />
           ))}
         </main>
         <Undo />
         <Composer onSettings={() => settings()} onPresets={() => setDialog("presets")} />
       </div>
       {dialog === "add" && <Part><AddModel open onClose={close} paneId={asking} /></Part>}
-      {dialog === "settings" && <Part><Settings open onClose={close} paneId={asking} /></Part>}
+      {dialog === "settings" && <Part><Settings open onClose={close} paneId={asking} onOpen={setDialog} /></Part>}
+      {dialog === "models" && <Part><Models open onClose={close} onAdd={() => add()} /></Part>}
+      {dialog === "delivery" && <Part><Delivery open onClose={close} /></Part>}
       {dialog === "presets" && <Part><Presets open onClose={close} /></Part>}
       {dialog === "code" && <Part><CodeDialog open onClose={close} turnId={turnId} /></Part>}
       <Keys open={dialog === "keys"} onClose={close} />

@@ -48,7 +48,7 @@ function Filled(): React.JSX.Element | null {
         {filled.byLink && system && <p className="line-clamp-2 break-words text-xs text-quiet">{words.system}: {system}</p>}
         {filled.missing.length > 0 && <p className="break-words text-quiet">{filling(words.notHere, { names: filled.missing.join(", ") })}</p>}
       </div>
-      <button className="button button-quiet button-square h-7 w-7 shrink-0" type="button" aria-label={words.close} onClick={() => store.forgetFilled()}><Icon name="close" size={14} /></button>
+      <button className="button button-quiet button-square h-7 w-7 shrink-0" type="button" aria-label={words.close} onClick={() => store.prefilling.forget()}><Icon name="close" size={14} /></button>
     </div>
   );
 }

@@ -13,6 +13,7 @@ import { filling, useWords, type Words } from "./words";
 export function Carrying(): React.JSX.Element {
   const words = useWords();
   const summaries = useRecords((state) => state.summaries);
+  const keeping = useRecords((state) => state.keeping);
   const picker = useRef<HTMLInputElement>(null);
   const [told, setTold] = useState<{ good: boolean; text: string }>();
   const take = (file: File | undefined): void => void (file && imported(file, words).then(setTold));
@@ -36,9 +37,9 @@ export function Carrying(): React.JSX.Element {
         </p>
       )}
       <div className="flex items-center gap-2">
-        <span className="mr-auto">{words.keptHere}</span>
+        <span className="mr-auto">{keeping ? words.keptHere : words.notKept}</span>
         <input ref={picker} className="hidden" type="file" accept="application/json,.json" aria-label={words.importConversations} onChange={({ target }) => { take(target.files?.[0]); target.value = ""; }} />
-        <Menu label={words.allConversations} choices={choices} />
+        {keeping && <Menu label={words.allConversations} choices={choices} />}
       </div>
     </div>
   );

@@ -53,7 +53,7 @@ export function Composer({ onSettings, onPresets }: Opening): React.JSX.Element 
       {slash.shown}
       <BeforeAsking values={values} onValues={setValues} />
       <div className={`rounded-2xl border bg-card p-1.5 shadow-sm transition-colors focus-within:border-accent ${dropping ? "border-dashed border-accent" : "border-line"}`}>
-        {attached.length > 0 && <div className="flex p-1.5"><Attached files={attached} onRemove={(file) => store.detach(file)} /></div>}
+        {attached.length > 0 && <div className="flex p-1.5"><Attached files={attached} onRemove={(file) => store.files.detach(file)} /></div>}
         <div className="flex items-end gap-0.5">
           <button className="button button-quiet button-square relative" type="button" onClick={onSettings} aria-label={words.parameters} title={words.parameters}>
             <Icon name="settings" size={18} />
@@ -61,7 +61,7 @@ export function Composer({ onSettings, onPresets }: Opening): React.JSX.Element 
           </button>
           <button className="button button-quiet button-square" type="button" onClick={() => picker.current?.click()} aria-label={words.attach} title={words.attach}><Icon name="attach" size={18} /></button>
           <button className="button button-quiet button-square max-sm:hidden" type="button" onClick={onPresets} aria-label={words.presets} title={words.presets}><Icon name="preset" size={18} /></button>
-          <input ref={picker} className="hidden" type="file" multiple aria-label={words.attach} onChange={({ target }) => { void store.attach([...(target.files ?? [])]); target.value = ""; }} />
+          <input ref={picker} className="hidden" type="file" multiple aria-label={words.attach} onChange={({ target }) => { void store.files.attach([...(target.files ?? [])]); target.value = ""; }} />
           <label className="sr-only" htmlFor="prompt">{words.ask}</label>
           <textarea id="prompt" ref={box} rows={1} className="field-sizing-content max-h-48 min-h-9 min-w-0 flex-1 resize-none bg-transparent px-1.5 py-1.5 text-base leading-6 placeholder:text-quiet/80 max-sm:placeholder:text-sm focus:outline-none md:text-[0.9375rem]"
             placeholder={dropping ? words.dropHere : words.ask} value={draft} enterKeyHint={enterSends ? "send" : "enter"} onChange={({ target }) => store.setDraft(target.value)} onKeyDown={onKey} onPaste={onPaste} {...slash.field} />
@@ -100,7 +100,7 @@ function useSlash(draft: string, onPresets: () => void): Slash {
   const open = search !== undefined && left !== draft && (presets.length > 0 || search === "");
   const choose = (at: number): void => {
     const preset = presets[at];
-    if (preset) return store.fill(preset);
+    if (preset) return store.prefilling.fill(preset);
     store.setDraft("");
     onPresets();
   };

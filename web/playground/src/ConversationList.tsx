@@ -73,13 +73,14 @@ function Listed({ found, search, onDone }: Shown): React.JSX.Element {
   const words = useWords();
   const language = useLanguage();
   const summaries = useRecords((state) => state.summaries);
+  const keeping = useRecords((state) => state.keeping);
   const [most, setMost] = useState(SHOWN_AT_ONCE);
   const matching = useMemo(() => summaries?.filter(({ id }) => !found || found.has(id)) ?? [], [summaries, found]);
   const groups = useMemo(() => cut(byDate(matching), most), [matching, most]);
   return (
     <nav className="min-h-0 flex-1 overflow-y-auto overscroll-contain px-2 pb-2" aria-label={words.conversations}>
       <Trouble />
-      {summaries?.length === 0 && <p className="px-2 py-6 text-center text-sm text-quiet">{words.noConversations}</p>}
+      {summaries?.length === 0 && <p className="px-2 py-6 text-center text-sm text-quiet">{keeping ? words.noConversations : words.notKeptHint}</p>}
       {found && !matching.length && <p className="px-2 py-6 text-center text-sm text-quiet" role="status">{filling(words.nothingFound, { text: search })}</p>}
       {groups.map(({ period, items }) => (
         <section key={period} aria-label={periodName(period, words, language)}>

@@ -9,7 +9,7 @@ import { Menu, type Choice } from "./Menu";
 import type { Summary } from "./records/conversation";
 import type { FileWords } from "./records/exporting";
 import { records } from "./records/records";
-import { anyRunning } from "./state";
+import { anyRunning, namesHidden } from "./state";
 import { store, useStore } from "./store";
 import { filling, useLanguage, useWords, type Words } from "./words";
 
@@ -26,6 +26,7 @@ export function ConversationRow({ summary, around, onDone }: Shown): React.JSX.E
   const [renaming, setRenaming] = useState(false);
   const shown = useStore((state) => state.conversation === id);
   const running = useStore((state) => (state.conversation === id ? anyRunning(state) : state.aside.some((each) => each.id === id)));
+  const hidden = useStore((state) => state.conversation === id && namesHidden(state));
   const title = summary.title || summary.question || words.untitled;
   const choices = useChoices(summary, title, () => setRenaming(true));
   const open = (): void => void store.conversations.show(id).then(onDone);
@@ -38,7 +39,7 @@ export function ConversationRow({ summary, around, onDone }: Shown): React.JSX.E
           {pinned && <span className="shrink-0 text-quiet"><Icon name="pin" size={13} /></span>}
           <span className="truncate">{title}</span>
         </span>
-        <span className="block truncate text-xs text-quiet">{around ?? summary.models.join(" · ")}</span>
+        <span className="block truncate text-xs text-quiet">{around ?? (hidden ? words.hiddenNames : summary.models.join(" · "))}</span>
       </button>
       <div className={shown ? "" : "opacity-0 focus-within:opacity-100 group-hover:opacity-100 pointer-coarse:opacity-100"}><Menu label={filling(words.actsOn, { title })} choices={choices} /></div>
     </li>

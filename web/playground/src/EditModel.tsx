@@ -8,12 +8,15 @@ import { Field, Modal } from "./dialogs";
 import { store } from "./store";
 import { useWords } from "./words";
 
+const LONGEST_NAME = 200; // characters, as the server has it
+
 interface Editing {
   model: ModelConfig;
-  /** The field that is wrong, as far as is known. */
-  first: "apiKey" | "endpoint";
+  /** The field that is wrong, as far as is known; else its name, which is asked for then too. */
+  first: "apiKey" | "endpoint" | "name";
   onClose: () => void;
-  onSaved: () => void;
+  /** What waits for it: the question that failed. */
+  onSaved?: () => void;
 }
 
 export default function EditModel({ model, first, onClose, onSaved }: Editing): React.JSX.Element {
@@ -25,9 +28,9 @@ export default function EditModel({ model, first, onClose, onSaved }: Editing): 
     setBusy(true);
     setWrong("");
     try {
-      await store.changeModel(model.configId, changed(form.current as HTMLFormElement));
+      await store.models.change(model.configId, changed(form.current as HTMLFormElement));
       onClose();
-      onSaved();
+      onSaved?.();
     } catch (error) {
       setWrong(error instanceof HeadraceError ? error.message : String(error));
       setBusy(false);
@@ -41,11 +44,12 @@ export default function EditModel({ model, first, onClose, onSaved }: Editing): 
   return (
     <Modal open onClose={onClose} title={`${words.editModel}: ${model.name}`}>
       <form ref={form} onSubmit={(event) => { event.preventDefault(); void save(); }}>
+        {first === "name" && <Field label={words.name}><input className="field" name="name" required maxLength={LONGEST_NAME} autoComplete="off" defaultValue={model.name} /></Field>}
         {first === "apiKey" ? fields : [fields[1], fields[2], fields[0]]}
         {wrong && <p className="mb-3 break-words rounded-lg bg-bad-soft px-3 py-2 text-sm text-bad" role="alert">{wrong}</p>}
         <div className="mt-4 flex justify-end gap-2">
           <button className="button" type="button" onClick={onClose}>{words.cancel}</button>
-          <button className="button button-main" type="submit" disabled={busy}>{words.saveAndAsk}</button>
+          <button className="button button-main" type="submit" disabled={busy}>{onSaved ? words.saveAndAsk : words.keep}</button>
         </div>
       </form>
     </Modal>
@@ -56,6 +60,6 @@ export default function EditModel({ model, first, onClose, onSaved }: Editing): 
 function changed(form: HTMLFormElement): Partial<NewModel> {
   const fields = new FormData(form);
   const field = (name: string): string => String(fields.get(name) ?? "").trim();
-  const key = field("apiKey");
-  return { endpoint: field("endpoint"), modelId: field("modelId"), ...(key ? { apiKey: key } : {}) };
+  const [name, key] = [field("name"), field("apiKey")];
+  return { ...(name ? { name } : {}), endpoint: field("endpoint"), modelId: field("modelId"), ...(key ? { apiKey: key } : {}) };
 }

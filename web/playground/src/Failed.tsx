@@ -6,7 +6,7 @@ import { LOCAL, type ModelConfig } from "./api";
 import { Icon } from "./Icon";
 import { Part } from "./Part";
 import { said, settingLine, type Action } from "./problems";
-import type { Problem, Turn } from "./state";
+import { namesHidden, type Problem, type Turn } from "./state";
 import { store, useStore } from "./store";
 import { seconds, useLanguage, useWords } from "./words";
 
@@ -59,8 +59,9 @@ function Facts({ turn, problem }: { turn: Turn; problem: Problem }): React.JSX.E
 function useEndpoint(configId: string): string {
   const words = useWords();
   const { models, providers } = useStore((state) => state);
+  const hidden = useStore(namesHidden);
   const model = models?.find((each) => each.configId === configId);
-  if (!model) return "";
+  if (!model || hidden) return "";
   if (model.providerId === LOCAL) return words.ownModel;
   return model.endpoint || (providers.find(({ providerId }) => providerId === model.providerId)?.endpoint ?? "");
 }

@@ -4,7 +4,8 @@ import { useState } from "react";
 
 import { Chart } from "./Chart";
 import { Icon } from "./Icon";
-import type { Turn } from "./state";
+import { namesHidden, type Turn } from "./state";
+import { useStore } from "./store";
 import { seconds, useWords, type Words } from "./words";
 
 /** What a pane can do with its turns; `undefined` where it cannot. */
@@ -19,6 +20,7 @@ export interface Acts {
 
 export function Foot({ turn, acts, last }: { turn: Turn; acts: Acts; last: boolean }): React.JSX.Element {
   const words = useWords();
+  const hidden = useStore(namesHidden);
   const [copied, setCopied] = useState(false);
   const copy = (): void => {
     void navigator.clipboard.writeText(turn.answer.content).then(() => setCopied(true));
@@ -27,13 +29,13 @@ export function Foot({ turn, acts, last }: { turn: Turn; acts: Acts; last: boole
   const { content, finish } = turn.answer;
   return (
     <div className="mt-3 space-y-1.5">
-      {turn.takenFrom && <p className="text-xs text-quiet">{words.takenFrom} {turn.takenFrom}</p>}
-      <div className="flex flex-wrap items-center gap-x-3 gap-y-1"><Chart turn={turn} /><Figures turn={turn} /></div>
+      {turn.takenFrom && !hidden && <p className="text-xs text-quiet">{words.takenFrom} {turn.takenFrom}</p>}
+      <div className="flex flex-wrap items-center gap-x-3 gap-y-1"><Chart turn={turn} /><Figures turn={turn} hidden={hidden} /></div>
       <div className="-ml-2 flex flex-wrap items-center">
         {last && finish?.reason === "length" && <Act icon="next" name={words.goOn} hint={words.goOnHint} onClick={acts.goOn} />}
         {content && <Act icon={copied ? "done" : "copy"} name={copied ? words.copied : words.copy} onClick={copy} />}
         {last && <Act icon="retry" name={words.retry} onClick={acts.retry} />}
-        <Act icon="code" name={words.code} onClick={() => acts.code(turn.id)} />
+        {!hidden && <Act icon="code" name={words.code} onClick={() => acts.code(turn.id)} />}
         {content && acts.branch && <Act icon="branch" name={words.branch} hint={words.branchHint} onClick={() => acts.branch?.(turn.id)} />}
         {content && acts.vote && <Act icon="better" name={words.better} hint={words.betterHint} pressed={turn.better ?? false} onClick={() => acts.vote?.(turn.id)} />}
         {content && last && acts.withThis && <Act icon="fold" name={words.withThis} hint={words.withThisHint} onClick={acts.withThis} />}
@@ -59,7 +61,7 @@ function Act({ icon, name, hint, pressed, onClick }: Act): React.JSX.Element {
 }
 
 /** Time, speed, tokens, ending: what the server measured. */
-function Figures({ turn }: { turn: Turn }): React.JSX.Element {
+function Figures({ turn, hidden }: { turn: Turn; hidden: boolean }): React.JSX.Element {
   const words = useWords();
   const { finish } = turn.answer;
   if (!finish) return <span className="text-xs text-quiet">{turn.answer.content || turn.problem ? "" : words.unfinished}</span>;
@@ -74,7 +76,7 @@ function Figures({ turn }: { turn: Turn }): React.JSX.Element {
     if (usage.reasoningTokens) shown.push([words.thoughtTokens, about + usage.reasoningTokens]);
   }
   if (cost !== undefined) shown.push([words.cost, `$${cost.toPrecision(2)}`]);
-  if (finish.answeredBy) shown.push([words.answeredBy, `${finish.answeredBy.provider} ${finish.answeredBy.model}`]);
+  if (finish.answeredBy && !hidden) shown.push([words.answeredBy, `${finish.answeredBy.provider} ${finish.answeredBy.model}`]);
   if (attempts > 1) shown.push([words.attempts, String(attempts)]);
   return (
     <dl className="flex flex-wrap items-center gap-x-3 gap-y-0.5 text-xs text-quiet tabular-nums">

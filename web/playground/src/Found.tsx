@@ -14,7 +14,7 @@ export function Found({ paneId }: { paneId: string }): React.JSX.Element | null 
       <ul className="flex flex-wrap justify-center gap-2">
         {found.map((each) => (
           <li key={`${each.providerId} ${each.modelId}`}>
-            <button className="button h-8 rounded-full" type="button" onClick={() => void store.adopt(each, paneId)}>
+            <button className="button h-8 rounded-full" type="button" onClick={() => void store.models.adopt(each, paneId)}>
               <Icon name="add" size={13} /> {each.modelId} <span className="font-normal text-quiet">{each.title}{each.keyHere && ` · ${words.yourKey}`}</span>
             </button>
           </li>

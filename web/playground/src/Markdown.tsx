@@ -1,9 +1,10 @@
 /** A model's text as Markdown. It shows, and never runs or loads: raw HTML stays text, pictures stay links. */
 
 import { cjk } from "@streamdown/cjk";
-import { memo, useEffect, useRef, useState } from "react";
+import { memo, useEffect, useMemo, useRef, useState } from "react";
 import { Streamdown, defaultRehypePlugins, type Components, type PluginConfig } from "streamdown";
 
+import { withDollars } from "./delimiters";
 import { AsText } from "./Part";
 import { seal } from "./segments";
 import { useLanguage } from "./words";
@@ -16,7 +17,7 @@ const COMPONENTS: Components = {
 };
 const CONTROLS = { code: { copy: true, download: false }, table: { copy: true, download: false, fullscreen: false } };
 const HAS_CODE = /```|~~~/;
-const HAS_MATHS = /\$\$|\\\(|\\\[/;
+const HAS_MATHS = /\$\$/;
 const CHINESE = { copyCode: "复制代码", copied: "已复制", copyTable: "复制表格", openLink: "打开链接", copyLink: "复制链接", openExternalLink: "打开外部链接？", externalLinkWarning: "即将访问外部网站。", close: "关闭" };
 
 const loaded: PluginConfig = { cjk };
@@ -40,7 +41,8 @@ interface Shown {
   streaming: boolean;
 }
 
-const Piece = memo(function Piece({ text, streaming }: Shown) {
+const Piece = memo(function Piece({ text: written, streaming }: Shown) {
+  const text = useMemo(() => withDollars(written), [written]);
   const plugins = usePlugins(text);
   const language = useLanguage();
   return (

@@ -4,25 +4,24 @@ import { LOCAL } from "./api";
 import type { Acts } from "./Foot";
 import { Found } from "./Found";
 import { Icon } from "./Icon";
-import { Picker } from "./Picker";
+import { Picker, type Adding } from "./Picker";
 import { differing } from "./parameters";
-import { MOST_PANES, isRunning, type Pane } from "./state";
+import { MOST_PANES, isRunning, namesHidden, type Pane } from "./state";
 import { store, useStore } from "./store";
 import { TurnView } from "./TurnView";
-import { useWords } from "./words";
+import { useLanguage, useWords } from "./words";
 
 const AT_END = 48; // pixels: a line and a half is still the end
 
-interface Shown {
+interface Shown extends Adding {
   pane: Pane;
   place: number;
   count: number;
-  onAdd: () => void;
   onCode: (turnId: string) => void;
   onSettings: (paneId: string) => void;
 }
 
-export function PaneView({ pane, place, count, onAdd, onCode, onSettings }: Shown): React.JSX.Element {
+export function PaneView({ pane, place, count, onAdd, onModels, onCode, onSettings }: Shown): React.JSX.Element {
   const words = useWords();
   const acts = useMemo<Acts>(() => ({
     retry: () => store.retry(pane.id),
@@ -32,13 +31,13 @@ export function PaneView({ pane, place, count, onAdd, onCode, onSettings }: Show
     vote: count > 1 ? (turnId) => store.vote(pane.id, turnId) : undefined,
     withThis: count > 1 ? () => store.continueWith(pane.id) : undefined,
   }), [pane.id, count, onCode]);
-  const hidden = useStore(({ blind, panes }) => blind && count > 1 && !voted(panes));
+  const hidden = useStore(namesHidden);
   const running = pane.turns.some(isRunning);
   const { box, atEnd, toEnd, onScroll } = useFollowing(pane);
   return (
     <section className="relative flex min-h-0 min-w-0 snap-center flex-col md:max-xl:[&:nth-child(3):last-child]:col-span-2 rounded-2xl border border-line bg-card shadow-sm" aria-label={`${words.model} ${place}`}>
       <div className="flex items-center gap-1 border-b border-line py-1.5 pl-2 pr-1.5">
-        {hidden ? <p className="mr-auto px-2 text-sm font-semibold">{words.hiddenModel} {String.fromCharCode(64 + place)}</p> : <Picker pane={pane} onAdd={onAdd} />}
+        {hidden ? <p className="mr-auto px-2 text-sm font-semibold">{words.hiddenModel} {String.fromCharCode(64 + place)}</p> : <Picker pane={pane} onAdd={onAdd} onModels={onModels} />}
         {count > 1 && <span className="mr-1 text-xs text-quiet tabular-nums md:hidden">{place}/{count}</span>}
         {running && (
           <button className="button button-quiet h-8 px-2" type="button" onClick={() => store.stop(pane.id)}>
@@ -72,11 +71,6 @@ export function PaneView({ pane, place, count, onAdd, onCode, onSettings }: Show
   );
 }
 
-/** Whether the last question has had its vote: then names may be seen. */
-function voted(panes: readonly Pane[]): boolean {
-  return panes.some(({ turns }) => turns.at(-1)?.better);
-}
-
 /** What an unlinked pane asks in another way than the others. */
 function Differing({ pane }: { pane: Pane }): React.JSX.Element | null {
   const words = useWords();
@@ -97,12 +91,20 @@ function Differing({ pane }: { pane: Pane }): React.JSX.Element | null {
 }
 
 /** What shows a model's table, code, maths and another language. */
-const EXAMPLES = [
-  "Compare three ways to sort a list, as a table.",
-  "Write a function that finds prime numbers, and explain it.",
-  "Derive the quadratic formula, step by step.",
-  "用三句话解释什么是流式传输。",
-];
+const EXAMPLES = {
+  en: [
+    "Compare three ways to sort a list, as a table.",
+    "Write a function that finds prime numbers, and explain it.",
+    "Derive the quadratic formula, step by step.",
+    "用三句话解释什么是流式传输。",
+  ],
+  zh: [
+    "用表格比较三种排序方法。",
+    "写一个找出素数的函数，并加以解释。",
+    "一步一步推导一元二次方程的求根公式。",
+    "Explain in three sentences what streaming is.",
+  ],
+};
 /** What a very small model can speak about; tables and verse are beyond it. */
 const LOCAL_EXAMPLES = [
   "Tell me about rivers.",
@@ -113,15 +115,17 @@ const LOCAL_EXAMPLES = [
 
 function Empty({ pane, first }: { pane: Pane; first: boolean }): React.JSX.Element {
   const words = useWords();
+  const language = useLanguage();
+  const hidden = useStore(namesHidden);
   const local = useStore((state) => state.models?.find(({ configId }) => configId === pane.configId)?.providerId === LOCAL);
   return (
     <div className="mx-auto flex h-full max-w-md flex-col justify-center gap-4 py-6 text-center">
       <div>
         {first && <p className="mb-1 text-lg font-semibold tracking-tight">{words.title}</p>}
-        <p className="text-sm text-quiet">{local ? words.demoNote : first ? words.welcome : words.ready}</p>
+        <p className="text-sm text-quiet">{local && !hidden ? words.demoNote : first ? words.welcome : words.ready}</p>
       </div>
       {first && <ul className="flex flex-wrap justify-center gap-2" aria-label={words.examples}>
-        {(local ? LOCAL_EXAMPLES : EXAMPLES).map((text) => (
+        {(local ? LOCAL_EXAMPLES : EXAMPLES[language]).map((text) => (
           <li key={text}>
             <button className="rounded-full border border-line px-3 py-1 text-sm text-quiet transition-colors hover:border-accent hover:text-accent" type="button" onClick={() => store.ask(text)}>
               {text}

@@ -11,7 +11,13 @@ import type { Pane } from "./state";
 import { store, useStore } from "./store";
 import { filling, useWords } from "./words";
 
-export function Picker({ pane, onAdd }: { pane: Pane; onAdd: () => void }): React.JSX.Element {
+export interface Adding {
+  onAdd: () => void;
+  /** The stored models are to be seen, changed, removed. */
+  onModels: () => void;
+}
+
+export function Picker({ pane, onAdd, onModels }: Adding & { pane: Pane }): React.JSX.Element {
   const words = useWords();
   const [open, setOpen] = useState(false);
   const button = useRef<HTMLButtonElement>(null);
@@ -22,10 +28,11 @@ export function Picker({ pane, onAdd }: { pane: Pane; onAdd: () => void }): Reac
     setOpen(false);
     button.current?.focus();
   };
-  const choose = (configId: string | undefined): void => {
-    close();
-    if (configId === undefined) onAdd();
-    else store.choose(pane.id, configId);
+  const choosing = {
+    onChoose: (configId: string) => store.choose(pane.id, configId),
+    onAdd,
+    onModels,
+    onClose: (refocus: boolean) => (refocus ? close() : setOpen(false)),
   };
   return (
     <div className="relative mr-auto flex min-w-0 items-center gap-2">
@@ -35,21 +42,21 @@ export function Picker({ pane, onAdd }: { pane: Pane; onAdd: () => void }): Reac
         <span className="shrink-0 text-quiet"><Icon name="model" size={14} /></span>
       </button>
       {chosen?.providerId === LOCAL && <span className="shrink-0 rounded-full bg-tint px-2 py-px text-xs font-medium text-accent" title={words.demoNote}>{words.demo}</span>}
-      {open && <Choosing chosen={pane.configId} onChoose={choose} onClose={(refocus) => (refocus ? close() : setOpen(false))} />}
+      {open && <Choosing chosen={pane.configId} {...choosing} />}
     </div>
   );
 }
 
-interface Shown {
+interface Shown extends Adding {
   chosen: string;
-  /** Without an id: another model is to be added. */
-  onChoose: (configId: string | undefined) => void;
+  onChoose: (configId: string) => void;
   onClose: (refocus: boolean) => void;
 }
 
+const OTHER = "cursor-pointer rounded-lg px-2 py-1.5 text-sm font-medium text-accent aria-selected:bg-soft";
 const NONE: readonly ModelConfig[] = [];
 
-function Choosing({ chosen, onChoose, onClose }: Shown): React.JSX.Element {
+function Choosing({ chosen, onChoose, onAdd, onModels, onClose }: Shown): React.JSX.Element {
   const words = useWords();
   const box = useRef<HTMLDivElement>(null);
   const models = useStore((state) => state.models) ?? NONE;
@@ -58,7 +65,14 @@ function Choosing({ chosen, onChoose, onClose }: Shown): React.JSX.Element {
   const groups = useMemo(() => groupsOf(models, providers, search), [models, providers, search]);
   const flat = groups.flatMap((group) => group.models);
   const start = search ? 0 : Math.max(0, flat.findIndex(({ configId }) => configId === chosen));
-  const list = useListbox(true, flat.length + 1, (at) => onChoose(flat[at]?.configId), start, search);
+  const others = search ? [onAdd] : [onAdd, onModels];
+  const choose = (at: number): void => {
+    const model = flat[at];
+    onClose(true);
+    if (model) onChoose(model.configId);
+    else others[at - flat.length]?.();
+  };
+  const list = useListbox(true, flat.length + others.length, choose, start, search);
   const room = useRoom(box);
   useAway(box, () => onClose(false));
   const onKey = (event: React.KeyboardEvent): void => {
@@ -79,7 +93,10 @@ function Choosing({ chosen, onChoose, onClose }: Shown): React.JSX.Element {
           </div>
         ))}
         {!flat.length && <p className="px-2 py-3 text-sm text-quiet" role="presentation">{filling(words.noSuchModel, { name: search })}</p>}
-        <div className="mt-1 cursor-pointer rounded-lg border-t border-line px-2 py-2 text-sm font-medium text-accent aria-selected:bg-soft" {...list.option(flat.length)}>{words.add}…</div>
+        <div className="mt-1 border-t border-line pt-1" role="presentation">
+          <div className={OTHER} {...list.option(flat.length)}>{words.add}…</div>
+          {!search && <div className={OTHER} {...list.option(flat.length + 1)}>{words.manageModels}…</div>}
+        </div>
       </div>
     </div>
   );

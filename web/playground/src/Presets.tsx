@@ -4,9 +4,10 @@ import { useRef, useState } from "react";
 
 import { Field, Modal, type Opened } from "./dialogs";
 import { download } from "./download";
+import { Icon } from "./Icon";
 import { linkOf } from "./links";
 import { Menu, type Choice } from "./Menu";
-import { addPresets, presetsIn, removePreset, usePresets, type Preset } from "./presets";
+import { addPresets, presetsIn, removePreset, replacePreset, usePresets, type Preset } from "./presets";
 import type { State } from "./state";
 import { store, useStore } from "./store";
 import { filling, useWords } from "./words";
@@ -14,8 +15,9 @@ import { filling, useWords } from "./words";
 export default function Presets({ open, onClose }: Opened): React.JSX.Element {
   const words = useWords();
   const presets = usePresets();
+  const [done, setDone] = useState<Done>();
   const use = (preset: Preset): void => {
-    store.fill(preset);
+    store.prefilling.fill(preset);
     onClose();
     document.getElementById("prompt")?.focus();
   };
@@ -23,22 +25,50 @@ export default function Presets({ open, onClose }: Opened): React.JSX.Element {
     <Modal open={open} onClose={onClose} title={words.presets}>
       <p className="mb-3 text-sm text-quiet">{presets.length ? words.presetsHint : words.noPresets}</p>
       <ul className="mb-4 max-h-64 overflow-y-auto">
-        {presets.map((preset) => <Row key={preset.name} preset={preset} onUse={() => use(preset)} />)}
+        {presets.map((preset) => <Row key={preset.name} preset={preset} onUse={() => use(preset)} onDone={setDone} />)}
       </ul>
+      {done && <Undo done={done} onEnd={() => setDone(undefined)} />}
       <Saving presets={presets} />
       <Carrying presets={presets} />
     </Modal>
   );
 }
 
-function Row({ preset, onUse }: { preset: Preset; onUse: () => void }): React.JSX.Element {
+/** What was done to a preset last, and what takes it back. */
+interface Done {
+  said: string;
+  back: () => void;
+}
+
+function Undo({ done: { said, back }, onEnd }: { done: Done; onEnd: () => void }): React.JSX.Element {
+  const words = useWords();
+  const undo = (): void => {
+    back();
+    onEnd();
+  };
+  return (
+    <p className="mb-3 flex items-center gap-1 rounded-lg border border-line bg-soft py-1 pl-3 pr-1 text-sm" role="status">
+      <span className="mr-auto min-w-0 break-words">{said}</span>
+      <button className="button button-quiet h-7 text-accent" type="button" onClick={undo}>{words.undo}</button>
+      <button className="button button-quiet button-square h-7 w-7" type="button" aria-label={words.close} onClick={onEnd}><Icon name="close" size={14} /></button>
+    </p>
+  );
+}
+
+interface Listed {
+  preset: Preset;
+  onUse: () => void;
+  onDone: (done: Done) => void;
+}
+
+function Row({ preset, onUse, onDone }: Listed): React.JSX.Element {
   const words = useWords();
   const [copied, setCopied] = useState(false);
   const link = (): void => void navigator.clipboard.writeText(linkOf(preset, location.origin)).then(() => setCopied(true));
   const choices: Choice[] = [
     { name: words.copyLink, icon: "copy", onChoose: link },
-    { name: words.replacePreset, icon: "edit", onChoose: () => addPresets([{ ...presetFrom(store.state), name: preset.name }]) },
-    { name: words.deleted, icon: "remove", grave: true, onChoose: () => removePreset(preset.name) },
+    { name: words.replacePreset, icon: "edit", onChoose: () => onDone({ said: filling(words.presetReplaced, { name: preset.name }), back: replacePreset({ ...presetFrom(store.state), name: preset.name }) }) },
+    { name: words.deleted, icon: "remove", grave: true, onChoose: () => onDone({ said: filling(words.presetRemoved, { name: preset.name }), back: removePreset(preset.name) }) },
   ];
   const models = preset.panes.map(({ name, configId }) => name || configId).join(", ");
   return (

@@ -2,6 +2,8 @@
 
 import { useId, useState } from "react";
 
+import type { Dialog } from "./App";
+import { useRecords } from "./ConversationList";
 import { Field, Modal, type Opened } from "./dialogs";
 import { EFFORTS, MOST_STOPS, MOST_TEXT, NO_PARAMETERS, RANGES, chosenOf, outside, type Parameters } from "./parameters";
 import { parametersOf } from "./state";
@@ -12,7 +14,13 @@ type Numeric = keyof typeof RANGES;
 
 const NUMBERS: readonly Numeric[] = ["temperature", "maxTokens", "topP", "topK", "seed"];
 
-export default function Settings({ open, onClose, paneId }: Opened & { paneId: string | undefined }): React.JSX.Element {
+interface Shown extends Opened {
+  paneId: string | undefined;
+  /** Leads to the page's other dialogs. */
+  onOpen?: (dialog: Dialog) => void;
+}
+
+export default function Settings({ open, onClose, paneId, onOpen }: Shown): React.JSX.Element {
   const words = useWords();
   const shared = useStore((state) => state.parameters);
   const pane = useStore((state) => state.panes.find(({ id }) => id === paneId));
@@ -49,13 +57,13 @@ export default function Settings({ open, onClose, paneId }: Opened & { paneId: s
           <button className="button button-quiet h-8" type="button" disabled={!changed} onClick={clear}>{words.allDefaults}</button>
         </div>
       </fieldset>
-      {!pane && <OfThePage />}
+      {!pane && <OfThePage {...(onOpen ? { onOpen } : {})} />}
     </Modal>
   );
 }
 
 /** What is no parameter of a model. */
-function OfThePage(): React.JSX.Element {
+function OfThePage({ onOpen }: Pick<Shown, "onOpen">): React.JSX.Element {
   const words = useWords();
   const blind = useStore((state) => state.blind);
   const enterSends = useStore((state) => state.enterSends);
@@ -63,7 +71,44 @@ function OfThePage(): React.JSX.Element {
     <div className="mt-2 border-t border-line pt-4">
       <Check label={words.blind} checked={blind} onChange={(checked) => store.setBlind(checked)} />
       <Check label={words.enterSends} checked={enterSends} onChange={(checked) => store.setEnterSends(checked)} />
+      <Keeping />
+      {onOpen && (
+        <div className="mt-4 flex flex-wrap gap-2">
+          <button className="button h-8" type="button" onClick={() => onOpen("models")}>{words.models}</button>
+          <button className="button h-8" type="button" onClick={() => onOpen("delivery")}>{words.delivery}</button>
+        </div>
+      )}
     </div>
+  );
+}
+
+/** Whether conversations are kept. Those that are there go only when it has been asked once more. */
+function Keeping(): React.JSX.Element {
+  const words = useWords();
+  const keeping = useRecords((state) => state.keeping);
+  const count = useRecords((state) => state.summaries?.length ?? 0);
+  const [asking, setAsking] = useState(false);
+  const change = (next: boolean): void => {
+    setAsking(!next && count > 0);
+    if (next || count === 0) void store.conversations.setKeeping(next);
+  };
+  const stop = (): void => {
+    setAsking(false);
+    void store.conversations.setKeeping(false);
+  };
+  return (
+    <>
+      <Check label={words.keepConversations} checked={keeping && !asking} onChange={change} />
+      {asking && (
+        <div className="mb-3 rounded-lg bg-bad-soft px-3 py-2 text-sm" role="alert">
+          <p>{filling(words.keepNoneSure, { count })}</p>
+          <div className="mt-2 flex flex-wrap justify-end gap-2">
+            <button className="button h-8" type="button" onClick={() => setAsking(false)}>{words.cancel}</button>
+            <button className="button h-8 text-bad" type="button" onClick={stop}>{words.keepNone}</button>
+          </div>
+        </div>
+      )}
+    </>
   );
 }
 

@@ -5,7 +5,7 @@ import { Failed } from "./Failed";
 import { Foot, type Acts } from "./Foot";
 import { Icon } from "./Icon";
 import { Markdown } from "./Markdown";
-import { isComposing } from "./keys";
+import { isComposing, sends } from "./keys";
 import { isRunning, type Turn } from "./state";
 import { store } from "./store";
 import { seconds, useWords } from "./words";
@@ -82,7 +82,7 @@ function Edited({ turn, onSend, onCancel }: Editing): React.JSX.Element {
   const onKey = (event: React.KeyboardEvent): void => {
     if (isComposing(event.nativeEvent)) return;
     if (event.key === "Escape") onCancel();
-    else if (event.key !== "Enter" || event.shiftKey) return;
+    else if (!sends(event, store.state.enterSends)) return;
     else onSend(text);
     event.preventDefault();
   };

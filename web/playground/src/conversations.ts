@@ -78,6 +78,17 @@ export class Conversations {
     await records.remove(ids);
   }
 
+  /** Whether this browser keeps any. Without, all but the one that is shown are gone, and what ran in them has ended. */
+  async setKeeping(keeping: boolean): Promise<void> {
+    const { aside } = this.page.state();
+    if (!keeping) {
+      this.page.stop(aside.flatMap((each) => each.panes.flatMap(({ turns }) => turns)));
+      this.page.set({ aside: [] });
+    }
+    await records.setKeeping(keeping);
+    this.note();
+  }
+
   /** A turn of a conversation that is not shown has changed; one that has come to its end is kept and let go. */
   change(turnId: string, change: (turn: Turn) => Partial<Turn>): void {
     const { aside } = this.page.state();

@@ -19,7 +19,7 @@ export function useDropping(): boolean {
       setOver(false);
       if (!hasFiles(event)) return;
       event.preventDefault();
-      void store.attach([...(event.dataTransfer?.files ?? [])]);
+      void store.files.attach([...(event.dataTransfer?.files ?? [])]);
     };
     addEventListener("dragover", onOver);
     addEventListener("dragleave", onLeave);
@@ -37,5 +37,5 @@ export function onPaste(event: React.ClipboardEvent): void {
   const files = [...event.clipboardData.files];
   if (!files.length || event.clipboardData.types.includes("text/plain")) return; // a copied table brings its picture along
   event.preventDefault();
-  void store.attach(files);
+  void store.files.attach(files);
 }

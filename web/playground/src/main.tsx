@@ -8,7 +8,7 @@ import "./styles.css";
 import { applyTheme } from "./theme";
 
 applyTheme();
-void store.open().then(() => store.look());
+void store.open().then(() => store.models.look());
 createRoot(document.getElementById("root") as HTMLElement).render(
   <StrictMode>
     <Page><App /></Page>

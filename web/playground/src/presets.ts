@@ -67,12 +67,31 @@ function text(value: unknown): string {
 
 /** One of the same name is replaced. */
 export function addPresets(added: readonly Preset[]): void {
-  const names = new Set(added.map(({ name }) => name));
-  put([...presets.filter(({ name }) => !names.has(name)), ...added].slice(-MOST));
+  put([...without(added), ...added].slice(-MOST));
 }
 
-export function removePreset(name: string): void {
-  put(presets.filter((preset) => preset.name !== name));
+/** In place of the one of its name. Returns what brings that back; throws where there is no room. */
+export function replacePreset(preset: Preset): () => void {
+  return changing(preset.name, [preset]);
+}
+
+/** Returns what brings it back to where it stood; throws where there is no room. */
+export function removePreset(name: string): () => void {
+  return changing(name, []);
+}
+
+/** What stands under this name becomes these. */
+function changing(name: string, next: readonly Preset[]): () => void {
+  const at = presets.findIndex((preset) => preset.name === name);
+  const before = presets[at];
+  if (!before) return () => undefined;
+  put(presets.toSpliced(at, 1, ...next));
+  return () => put(without([before]).toSpliced(at, 0, before).slice(-MOST));
+}
+
+function without(others: readonly Preset[]): readonly Preset[] {
+  const names = new Set(others.map(({ name }) => name));
+  return presets.filter(({ name }) => !names.has(name));
 }
 
 /** Those that a text after the slash may mean: whose name begins with it first. */

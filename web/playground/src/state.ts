@@ -100,9 +100,14 @@ export function newTurn(prompt: string, files: readonly Attachment[] = []): Turn
   return { id: newId(), prompt, files, answer: NO_ANSWER, phase: "connecting", asked: Date.now(), ...asked };
 }
 
-/** The same talk in another place, its streams left where they are. */
+/** The same talk in another place, its streams left where they are; a vote was for the one answer. */
 export function copied(turns: readonly Turn[]): readonly Turn[] {
-  return turns.map((turn) => ({ ...turn, id: newId() }));
+  return turns.map((turn) => ({ ...turn, id: newId(), better: undefined }));
+}
+
+/** Until the last question has had its vote, nothing tells which model answers where. */
+export function namesHidden({ blind, panes }: Pick<State, "blind" | "panes">): boolean {
+  return blind && panes.length > 1 && !panes.some(({ turns }) => turns.at(-1)?.better);
 }
 
 export function isRunning({ phase }: Turn): boolean {

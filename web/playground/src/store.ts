@@ -2,12 +2,12 @@
 
 import { useSyncExternalStore } from "react";
 
-import { addModel, changeModel, chosenProject, findModels, listModels, listProviders, removeModel, whoami, type FoundModel, type ModelConfig, type NewModel } from "./api";
-import { MOST_ATTACHED, RefusedFile, attachmentOf, type Attachment, type Refusal } from "./attachments";
+import { chosenProject, listModels, whoami } from "./api";
+import { Attaching } from "./attaching";
+import { Catalogue } from "./catalogue";
 import { Conversations, emptied } from "./conversations";
-import { fillingIn } from "./links";
 import { NO_PARAMETERS, type Parameters } from "./parameters";
-import type { Preset, PresetPane } from "./presets";
+import { Prefilling } from "./prefilling";
 import { records } from "./records/records";
 import {
   MOST_PANES, copied, isOwn, isRunning, keep, kept, newId, newPane, newTurn, parametersOf, withTurn,
@@ -22,6 +22,9 @@ export class Store {
   #state: State = { project: "default", models: undefined, providers: [], found: [], problem: undefined, refused: undefined, undo: undefined, filled: undefined, aside: [], ...kept() };
   #listeners = new Set<() => void>();
   readonly #streams = new Streams(() => this.#state.project, (turnId, change) => this.#change(turnId, change));
+  readonly models = new Catalogue({ state: () => this.#state, set: (change) => this.#set(change), choose: (...chosen) => this.choose(...chosen) });
+  readonly files = new Attaching({ state: () => this.#state, set: (change) => this.#set(change) });
+  readonly prefilling = new Prefilling({ state: () => this.#state, set: (change) => this.#set(change), begin: (panes) => this.begin(panes) });
   readonly conversations = new Conversations({
     state: () => this.#state,
     set: (change) => this.#set(change),
@@ -57,32 +60,17 @@ export class Store {
       this.#set({ problem: problemOf(error) });
       return;
     }
-    this.#fit();
+    this.models.fit();
     for (const pane of this.#state.panes) for (const turn of pane.turns.filter(isRunning)) this.#streams.again(pane, turn);
     await records.open(owner);
     await this.conversations.resume();
-    this.#fillFromLink();
-    addEventListener("hashchange", () => this.#fillFromLink());
+    this.prefilling.fromLink();
+    addEventListener("hashchange", () => this.prefilling.fromLink());
   }
 
   /** What somebody else has left in this tab is not shown to who signs in after them. */
   #nothingOf(): Partial<State> {
     return { conversation: newId(), panes: emptied(this.#state.panes), draft: "", attached: [], parameters: NO_PARAMETERS, usual: undefined };
-  }
-
-  /** What there is to choose from besides the stored models. The page works without it. */
-  async look(): Promise<void> {
-    const [providers, found] = await Promise.all([listProviders().catch(() => []), findModels().catch(() => [])]);
-    const stored = new Set(this.#state.models?.map(({ providerId, modelId }) => `${providerId} ${modelId}`));
-    this.#set({ providers, found: found.filter(({ providerId, modelId }) => !stored.has(`${providerId} ${modelId}`)) });
-  }
-
-  /** Store a model that was found, and let this pane have it. */
-  async adopt(found: FoundModel, paneId: string): Promise<void> {
-    const { providerId, modelId, keyHere } = found;
-    this.#set({ found: this.#state.found.filter((each) => each !== found) });
-    const model = { providerId, name: modelId, modelId, endpoint: "", apiKey: "", keyFromEnvironment: keyHere };
-    await this.addModel(model, paneId).catch((error: unknown) => this.#set({ problem: problemOf(error) }));
   }
 
   ask(prompt: string): void {
@@ -120,7 +108,7 @@ export class Store {
     const chosen = this.#pane(paneId);
     if (!chosen || chosen.turns.some(isRunning)) return;
     this.stop();
-    const from = this.#nameOf(chosen.turns.at(-1)?.configId ?? chosen.configId);
+    const from = this.models.nameOf(chosen.turns.at(-1)?.configId ?? chosen.configId);
     const taken = (): readonly Turn[] => copied(chosen.turns).map((turn, at, { length }) => (at === length - 1 ? { ...turn, takenFrom: turn.takenFrom ?? from } : turn));
     this.#replace(this.#state.panes.map((pane) => (pane === chosen ? pane : { ...pane, turns: taken() })));
   }
@@ -137,13 +125,13 @@ export class Store {
 
   /** Which answer to this question was better; said again, it is taken back. */
   vote(paneId: string, turnId: string): void {
-    const asked = this.#pane(paneId)?.turns.find(({ id }) => id === turnId);
+    const turns = this.#pane(paneId)?.turns ?? [];
+    const place = turns.findIndex(({ id }) => id === turnId);
+    const asked = turns[place];
     if (!asked) return;
     const better = !asked.better;
-    const panes = this.#state.panes.map((pane) => ({
-      ...pane,
-      turns: pane.turns.map((turn) => (turn.prompt === asked.prompt ? { ...turn, better: better && turn.id === turnId } : turn)),
-    }));
+    const rated = (turn: Turn, at: number): Turn => (at === place && turn.prompt === asked.prompt ? { ...turn, better: better && turn.id === turnId } : turn);
+    const panes = this.#state.panes.map((pane) => ({ ...pane, turns: pane.turns.map(rated) }));
     this.#set({ panes });
   }
 
@@ -161,24 +149,6 @@ export class Store {
 
   forgetUndo(): void {
     this.#set({ undo: undefined });
-  }
-
-  async attach(files: readonly File[]): Promise<void> {
-    this.#set({ refused: undefined });
-    for (const file of files) {
-      try {
-        const made = await attachmentOf(file, newId());
-        if (this.#state.attached.length >= MOST_ATTACHED) throw new RefusedFile("tooManyFiles", file.name);
-        this.#set({ attached: [...this.#state.attached, made] });
-      } catch (error) {
-        const why: Refusal = error instanceof RefusedFile ? error.refusal : "fileUnreadable";
-        this.#set({ refused: { file: file.name, why } });
-      }
-    }
-  }
-
-  detach(file: Attachment): void {
-    this.#set({ attached: this.#state.attached.filter((each) => each !== file), refused: undefined });
   }
 
   stop(paneId?: string): void {
@@ -227,59 +197,8 @@ export class Store {
     this.#changePane(paneId, (pane) => ({ ...pane, parameters: linked ? undefined : parametersOf(this.#state, pane) }));
   }
 
-  /** What a preset or a link says, in place of what stands there; of its models those that are here. */
-  fill({ prompt, parameters, panes }: Omit<Preset, "name">, byLink = false): void {
-    const { models = [], panes: before } = this.#state;
-    const found = panes.map((wanted) => ({ ...wanted, model: modelOf(models, wanted) }));
-    const missing = found.filter(({ model }) => !model).map(({ name, configId }) => name || configId);
-    const wanted = found.flatMap(({ model, parameters: own }) => (model ? [{ ...newPane(model.configId), ...(own ? { parameters: own } : {}) }] : []));
-    const same = wanted.map(({ configId }) => configId).join() === before.map(({ configId }) => configId).join();
-    if (wanted.length && !same) this.begin(wanted);
-    const usual = byLink ? (this.#state.usual ?? this.#state.parameters) : undefined;
-    this.#set({ parameters, usual, draft: prompt, filled: byLink || missing.length ? { byLink, missing } : undefined });
-    if (same) this.#set({ panes: before.map((pane, at) => ({ ...pane, parameters: wanted[at]?.parameters })) });
-  }
-
-  /** What a link in the address says is shown, and never sent; the address forgets it. */
-  #fillFromLink(): void {
-    const wanted = fillingIn(location.hash);
-    if (!wanted) return;
-    history.replaceState(history.state, "", location.pathname + location.search);
-    if (this.#state.panes.some(({ turns }) => turns.length)) this.begin();
-    this.fill(wanted, true);
-  }
-
-  forgetFilled(): void {
-    this.#set({ filled: undefined });
-  }
-
   setDraft(draft: string): void {
     this.#set({ draft });
-  }
-
-  async addModel(model: NewModel, paneId?: string): Promise<void> {
-    const added = await addModel(this.#state.project, model);
-    this.#set({ models: [...(this.#state.models ?? []), added] });
-    if (paneId) this.choose(paneId, added.configId);
-  }
-
-  async changeModel(configId: string, change: Partial<NewModel>): Promise<void> {
-    const changed = await changeModel(this.#state.project, configId, change);
-    this.#set({ models: this.#state.models?.map((model) => (model.configId === configId ? changed : model)) });
-  }
-
-  async removeModel(configId: string): Promise<void> {
-    await removeModel(this.#state.project, configId);
-    this.#set({ models: this.#state.models?.filter((model) => model.configId !== configId) });
-    this.#fit();
-  }
-
-  /** Panes of models that are there; one at least. */
-  #fit(): void {
-    const known = this.#state.models ?? [];
-    const fits = ({ configId, turns }: Pane): boolean => turns.length > 0 || known.some((each) => each.configId === configId);
-    const panes = this.#state.panes.filter(fits).slice(0, MOST_PANES);
-    this.#set({ panes: panes.length || !known[0] ? panes : known.slice(0, 2).map(({ configId }) => newPane(configId)) });
   }
 
   #start(pane: Pane, turn: Turn, before: readonly Turn[]): void {
@@ -288,10 +207,6 @@ export class Store {
     this.#changePane(pane.id, () => ({ ...pane, turns }));
     keep(this.#state); // before it is sent: a page that dies now finds it again
     this.#streams.start(turns);
-  }
-
-  #nameOf(configId: string): string {
-    return this.#state.models?.find((model) => model.configId === configId)?.name ?? configId;
   }
 
   #pane(id: string): Pane | undefined {
@@ -318,11 +233,6 @@ export class Store {
     }, KEEP_AFTER_MS);
     for (const listener of this.#listeners) listener();
   }
-}
-
-/** By its id where it was saved, or else by its name: links and other installations know no more. */
-function modelOf(models: readonly ModelConfig[], { configId, name }: PresetPane): ModelConfig | undefined {
-  return models.find((model) => model.configId === configId) ?? models.find((model) => name && (model.name === name || model.modelId === name));
 }
 
 export const store = new Store();

@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 
 import { NO_PARAMETERS } from "../src/parameters";
-import { addPresets, matching, presetsIn, type Preset } from "../src/presets";
+import { addPresets, matching, presetsIn, removePreset, replacePreset, type Preset } from "../src/presets";
 
 const preset = (name: string, change: Partial<Preset> = {}): Preset => ({ name, prompt: "Say {{what}}", parameters: NO_PARAMETERS, panes: [], ...change });
 
@@ -32,5 +32,20 @@ describe("presets", () => {
     addPresets([preset("a"), preset("b")]);
     addPresets([preset("a", { prompt: "new" })]);
     expect(presetsIn(localStorage.getItem("headrace.presets") ?? "").map(({ name, prompt }) => [name, prompt])).toEqual([["b", "Say {{what}}"], ["a", "new"]]);
+  });
+
+  it("that were deleted or replaced come back to their place, beside what has come since", () => {
+    const kept = (): unknown[] => presetsIn(localStorage.getItem("headrace.presets") ?? "").map(({ name, prompt }) => `${name} ${prompt}`);
+    addPresets([preset("a"), preset("b"), preset("c")].map((each) => ({ ...each, prompt: "old" })));
+    const before = kept();
+    const restore = removePreset("b");
+    expect(kept()).not.toContain("b old");
+    restore();
+    expect(kept()).toEqual(before);
+    const takeBack = replacePreset(preset("a", { prompt: "new" }));
+    expect(kept()).toContain("a new");
+    addPresets([preset("d", { prompt: "old" })]);
+    takeBack();
+    expect(kept()).toEqual([...before, "d old"]);
   });
 });

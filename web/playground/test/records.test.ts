@@ -30,6 +30,7 @@ async function prompts(records: Records, id: string): Promise<string[] | undefin
 
 beforeEach(() => {
   globalThis.indexedDB = new IDBFactory();
+  localStorage.clear();
 });
 
 describe("what is kept", () => {
@@ -167,5 +168,43 @@ describe("a browser that keeps nothing", () => {
     await records.flush();
     expect(records.state.trouble).toBeUndefined();
     expect(records.state.summaries).toMatchObject([{ id: "x" }]);
+  });
+});
+
+describe("where none is kept", () => {
+  it("what there was is gone, what comes is not written, and a reload changes nothing", async () => {
+    const records = await tab();
+    records.note("x", talk(asked("one")));
+    await records.flush();
+    records.note("y", talk(asked("two"))); // waits to be written
+    await records.setKeeping(false);
+    records.note("z", talk(asked("three")));
+    await records.flush();
+    const again = await tab();
+    expect(again.state).toMatchObject({ keeping: false, summaries: [], removed: [] });
+    for (const id of ["x", "y", "z"]) expect(await again.peek(id)).toBeUndefined();
+    expect(again.working).toBe(false);
+  });
+
+  it("it begins again with what is shown when it is wanted", async () => {
+    const records = await tab();
+    const shown = talk(asked("one"));
+    records.note("x", shown);
+    await records.flush();
+    await records.setKeeping(false);
+    await records.setKeeping(true);
+    records.note("x", shown);
+    await records.flush();
+    expect(await prompts(await tab(), "x")).toEqual(["one"]);
+  });
+
+  it("another tab writes no more either", async () => {
+    const [records, other] = [await tab(), await tab()];
+    other.note("x", talk(asked("one")));
+    await records.setKeeping(false);
+    dispatchEvent(new StorageEvent("storage", { key: "headrace.keeping" }));
+    await other.flush();
+    expect(other.state.keeping).toBe(false);
+    expect(await records.peek("x")).toBeUndefined();
   });
 });

@@ -88,6 +88,11 @@ export class Database {
     await Promise.all([...ids.flatMap((id) => STORES.map((store) => writing.objectStore(store).delete(id))), writing.done]);
   }
 
+  async clear(): Promise<void> {
+    const writing = this.idb.transaction(STORES, "readwrite");
+    await Promise.all([...STORES.map((store) => writing.objectStore(store).clear()), writing.done]);
+  }
+
   /** Those whose name, questions or answers hold every word, each with what stands around the first. */
   async search(text: string, signal: AbortSignal): Promise<Map<string, string>> {
     const found = new Map<string, string>();

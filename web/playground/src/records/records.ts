@@ -16,6 +16,8 @@ export interface RecordsState {
   trouble: Trouble;
   /** What was deleted last, and can be had back. */
   removed: readonly Conversation[];
+  /** False: by their person's wish none is kept. */
+  keeping: boolean;
 }
 
 type Known = Conversation & { revision: number };
@@ -26,7 +28,7 @@ interface Waiting {
 }
 
 export class Records {
-  #state: RecordsState = { summaries: undefined, trouble: undefined, removed: [] };
+  #state: RecordsState = { summaries: undefined, trouble: undefined, removed: [], keeping: true };
   #listeners = new Set<() => void>();
   #database: Promise<Database> | undefined;
   #name = NAME;
@@ -48,7 +50,8 @@ export class Records {
 
   /** Whether what is left now can be opened again later. */
   get working(): boolean {
-    return this.#state.summaries !== undefined && this.#state.trouble === undefined;
+    const { summaries, trouble, keeping } = this.#state;
+    return keeping && summaries !== undefined && trouble === undefined;
   }
 
   subscribe = (listener: () => void): (() => void) => {
@@ -64,7 +67,34 @@ export class Records {
       void this.#list();
       if (data) this.onElsewhere(data);
     };
+    this.#set({ keeping: this.#wanted });
+    addEventListener("storage", ({ key }) => key === this.#choice && this.#keep(this.#wanted)); // as another tab has it
     await this.#list();
+  }
+
+  get #choice(): string {
+    return `${this.#name}.keeping`;
+  }
+
+  get #wanted(): boolean {
+    return localStorage.getItem(this.#choice) !== "no";
+  }
+
+  /** Without: all that are kept are deleted for good, here and in the other tabs. */
+  async setKeeping(keeping: boolean): Promise<void> {
+    if (keeping) localStorage.removeItem(this.#choice);
+    else localStorage.setItem(this.#choice, "no");
+    this.#keep(keeping);
+    if (!keeping) await this.#change("", (database) => database.clear());
+  }
+
+  /** What this tab knows of the kept ones holds no longer. */
+  #keep(keeping: boolean): void {
+    for (const id of [...this.#waiting.keys()]) this.#forget(id);
+    this.#unsaved.clear();
+    this.#revisions.clear();
+    this.#written = new WeakSet();
+    this.#set({ keeping, removed: [] });
   }
 
   /** To work on it here. */
@@ -92,7 +122,7 @@ export class Records {
 
   /** Write it soon, once it is known whose it is; what has been written is not written again. */
   note(id: string, talk: Talk): void {
-    if (!this.#channel || !hasTurns(talk) || this.#written.has(talk.panes)) return;
+    if (!this.#channel || !this.#state.keeping || !hasTurns(talk) || this.#written.has(talk.panes)) return;
     const waiting = this.#waiting.get(id);
     if (waiting) waiting.talk = talk;
     else this.#waiting.set(id, { talk, timer: setTimeout(() => void this.flush(id), SAVE_AFTER_MS) });
