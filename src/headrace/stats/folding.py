@@ -69,7 +69,7 @@ def fold() -> int:
     with transaction.atomic():
         if not Folding.objects.filter(pk=1).update(number=F("number") + 1):  # the lock: others wait for our end
             Folding.objects.get_or_create(pk=1, defaults={"number": 1})
-        rows = list(Stream.objects.filter(folded=False).order_by("pk").values(*_WANTED)[:FOLD_ROWS])
+        rows = list(Stream.objects.filter(folded=False).order_by("project", "started").values(*_WANTED)[:FOLD_ROWS])
         if rows:
             _store(_gathered(rows))
             Stream.objects.filter(pk__in=[row["pk"] for row in rows]).update(folded=True)

@@ -73,7 +73,7 @@ class Stream(Counted):
             models.Index(fields=["project", "ttft_ms", "started"], name="hr_stats_ttft"),
             models.Index(fields=["project", "duration_ms", "started"], name="hr_stats_duration"),
             models.Index(fields=["project", "started"], condition=Q(failed=True), name="hr_stats_failed"),
-            models.Index(fields=["id"], condition=Q(folded=False), name="hr_stats_unfolded"),
+            models.Index(fields=["project", "started"], condition=Q(folded=False), name="hr_stats_unfolded"),
         ]
 
     def __str__(self) -> str:

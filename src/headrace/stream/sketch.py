@@ -80,6 +80,17 @@ class Sketch:
         for bucket, count in other._buckets.items():
             buckets[bucket] = buckets.get(bucket, 0) + count
 
+    def merge_encoded(self, data: bytes | memoryview) -> None:
+        """Count all that `encode` wrote, without making a sketch of it. msgspec.DecodeError for what it did not."""
+        wire = _decode(data)
+        self.total += wire.total
+        self.least = min(self.least, wire.least)
+        self.most = max(self.most, wire.most)
+        self._nothing += wire.nothing
+        buckets, flat = self._buckets, iter(wire.buckets)
+        for bucket, count in zip(flat, flat, strict=True):
+            buckets[bucket] = buckets.get(bucket, 0) + count
+
     @property
     def count(self) -> int:
         return self._nothing + sum(self._buckets.values())
@@ -119,10 +130,8 @@ class Sketch:
     @classmethod
     def decode(cls, data: bytes) -> Sketch:
         """The sketch that `encode` wrote. msgspec.DecodeError for what it did not."""
-        wire, sketch = _decode(data), cls()
-        sketch.total, sketch.least, sketch.most, sketch._nothing = wire.total, wire.least, wire.most, wire.nothing
-        flat = iter(wire.buckets)
-        sketch._buckets = dict(zip(flat, flat, strict=True))
+        sketch = cls()
+        sketch.merge_encoded(data)
         return sketch
 
     def __eq__(self, other: object) -> bool:
