@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 from django.db.models import Count, F, Model, QuerySet, Sum
 
 from headrace.stats.asked import Asked
-from headrace.stats.folding import DAY, HOUR, MINUTE_MS, SUMS
+from headrace.stats.folding import MINUTE_MS, SUMS
 from headrace.stats.models import Folding, RollUp, Stream
-from headrace.stats.spans import Cover, Span
+from headrace.stats.spans import DAY, Cover, Span
 from headrace.stream.sketch import Sketch
 
 Place = tuple[int, tuple[str, ...]]
@@ -54,18 +54,20 @@ def sums(asked: Asked, cover: Cover) -> dict[Place, dict[str, float]]:
 
 
 def _sums(asked: Asked, cover: Cover) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    by_time = len(cover.edges) > 2
     rolled: dict[str, Any] = {name: Sum(name) for name in ("streams", "cost", "priced", *SUMS)}
-    keys = ("start", *asked.dims) if by_time else asked.dims
     for kept, spans in _rolled(asked, cover):
-        groups = _grouped(kept, keys, rolled)
+        groups = _grouped(kept, _keys("start", asked, cover, spans), rolled)
         yield from _inside(((row.get("start", spans[0][0]), row) for row in groups), spans)
     counted: dict[str, Any] = {name: Sum(name) for name in ("cost", *SUMS)}
     counted |= {"streams": Count("pk"), "priced": Count("cost")}
-    keys = ("minute", *asked.dims) if by_time else asked.dims
     for rows, spans in _rows(asked, cover):
-        groups = _grouped(rows, keys, counted)
+        groups = _grouped(rows, _keys("minute", asked, cover, spans), counted)
         yield from _inside(((row.get("minute", spans[0][0]), row) for row in groups), spans)
+
+
+def _keys(time: str, asked: Asked, cover: Cover, spans: Sequence[Span]) -> tuple[str, ...]:
+    """What sums are told apart by: by time only where they fall into several buckets."""
+    return asked.dims if len(spans) == 1 and cover.in_one(spans[0]) else (time, *asked.dims)
 
 
 def _grouped(rows: QuerySet[Any], keys: Sequence[str], sums: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -113,9 +115,17 @@ def values(asked: Asked, measure: str, most: int) -> list[tuple[int, tuple[str, 
 def _rolled(asked: Asked, cover: Cover) -> Iterator[tuple[QuerySet[RollUp], Sequence[Span]]]:
     """The roll-ups that answer, a few spans at a time."""
     found = RollUp.objects.filter(asked.condition, facet=asked.facet)
-    for minutes, spans in ((DAY, cover.days), (HOUR, cover.hours)):
+    for minutes, spans in cover.rolled.items():
         for start, end, inside in _stretches(spans):
-            yield found.filter(minutes=minutes, start__gte=start, start__lt=end), inside
+            kept = found.filter(minutes=minutes, start__gte=start, start__lt=end)
+            yield _at_times(kept, {each % DAY for span in inside for each in range(*span, minutes)}, minutes), inside
+
+
+def _at_times(kept: QuerySet[RollUp], times: set[int], minutes: int) -> QuerySet[RollUp]:
+    """Only those that begin at these minutes of UTC's day: of each day of another zone it is the same few hours."""
+    if len(times) * minutes >= DAY:
+        return kept
+    return kept.annotate(time=F("start") % DAY).filter(time__in=times)
 
 
 def _rows(asked: Asked, cover: Cover) -> Iterator[tuple[QuerySet[Any], Sequence[Span]]]:
@@ -123,7 +133,7 @@ def _rows(asked: Asked, cover: Cover) -> Iterator[tuple[QuerySet[Any], Sequence[
     found = Stream.objects.filter(asked.condition).annotate(minute=F("started") / MINUTE_MS)
     for start, end in cover.rows:
         yield within(found, start, end), [(start, end)]
-    for start, end, inside in _stretches(sorted(cover.days + cover.hours)):
+    for start, end, inside in _stretches(_joined(cover)):
         yield within(found.filter(folded=False), start, end), inside
 
 
@@ -133,6 +143,17 @@ M = TypeVar("M", bound=Model)
 def within(rows: QuerySet[M], start: int, end: int) -> QuerySet[M]:
     """The rows that started between these minutes."""
     return rows.filter(started__gte=start * MINUTE_MS, started__lt=end * MINUTE_MS)
+
+
+def _joined(cover: Cover) -> list[Span]:
+    """All that roll-ups answer, in order; what touches is one."""
+    found: list[Span] = []
+    for start, end in sorted(span for spans in cover.rolled.values() for span in spans):
+        if found and found[-1][1] == start:
+            found[-1] = (found[-1][0], end)
+        else:
+            found.append((start, end))
+    return found
 
 
 def _stretches(spans: Sequence[Span]) -> Iterator[tuple[int, int, Sequence[Span]]]:

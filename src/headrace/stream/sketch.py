@@ -6,7 +6,7 @@ keeps no value but the least and the greatest.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from math import exp, floor, log
 
 import msgspec
@@ -102,20 +102,32 @@ class Sketch:
 
     def quantile(self, share: float) -> float | None:
         """The value below which this share (0 to 1) of all values lies; None of no values."""
+        return self.quantiles([share])[0]
+
+    def quantiles(self, shares: Sequence[float]) -> list[float | None]:
+        """The values at these ascending shares, found in one pass."""
         count = self.count
         if not count:
-            return None
-        left = share * (count - 1) - self._nothing
-        if left < 0:
-            return min(self.most, 0.0)
-        return next((value for value, passed in self._passed() if passed > left), self.most)
+            return [None] * len(shares)
+        buckets = iter(sorted(self._buckets.items()))
+        bucket, passed, found = None, self._nothing, list[float | None]()
+        for share in shares:
+            while share * (count - 1) >= passed:
+                bucket, number = next(buckets)
+                passed += number
+            found.append(0.0 if bucket is None else self._value(bucket))
+        return found
+
+    def _value(self, bucket: int) -> float:
+        """What a value in this bucket is taken for: half-way between its bounds, in proportion."""
+        return min(max(exp((bucket + 1) * _STEP) * _MIDDLE, self.least), self.most)
 
     def _passed(self) -> Iterator[tuple[float, int]]:
         """Each bucket's value, with how many values lie in it and those before it."""
         passed = 0
         for bucket in sorted(self._buckets):
             passed += self._buckets[bucket]
-            yield min(max(exp((bucket + 1) * _STEP) * _MIDDLE, self.least), self.most), passed
+            yield self._value(bucket), passed
 
     def up_to(self, bounds: Iterable[float]) -> list[int]:
         """How many values are at most each of these ascending bounds, as a histogram with fixed buckets wants it."""
