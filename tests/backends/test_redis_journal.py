@@ -19,6 +19,7 @@ from headrace.backends.journal import JournalAwayError, UnknownStreamError
 from headrace.backends.log import CursorError
 from headrace.backends.redis_journal import RedisJournal
 from headrace.backends.redis_leases import Leases
+from headrace.backends.redis_mirrored import pack
 from headrace.stream.events import Entry, Failure, Finish, ReasoningEnd, TextDelta
 from tests.backends.journal_conformance import Numbered, collect, nothing, numbered, there, write
 from tests.backends.redis_servers import RunningServer, redis_binary, valkey_binary
@@ -204,6 +205,21 @@ async def test_a_client_may_be_faster_than_a_busy_mirror(valkey: RunningServer) 
         check_whole(await reading, 3)
         with pytest.raises(UnknownStreamError):
             await collect(other, "t")
+
+
+async def test_who_comes_late_is_not_given_what_was_read_for_others(valkey: RunningServer) -> None:
+    """A read for a copy that stands at event 150 is under way; one that stands at 10 joins it, and lacks 140 events."""
+    async with workers(valkey.url) as [own, other]:
+        async with own.writer("s", on_cancel=nothing) as writer:
+            writer.append(numbered(1, 10))
+            replica = await other._link.followers.attach("s", 0)  # type: ignore[union-attr]
+            await until(lambda: replica.position == 10)
+            late = [(b"151-0", (rk.DATA, pack(numbered(151, 1))))]
+            other._link.followers._fill(replica.key, late, 150)  # type: ignore[union-attr]
+            assert (replica.position, replica.log.total, replica.log.ended) == (10, 10, False)
+            writer.append([Finish()])
+        await until(lambda: replica.log.ended)
+        other._link.release(replica)  # type: ignore[union-attr]
 
 
 async def test_who_dies_before_the_first_heartbeat_is_found_out(

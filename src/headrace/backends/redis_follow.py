@@ -188,9 +188,9 @@ class Followers:
 
     async def _read(self, wire: Wire) -> None:
         control = self._keys.control(self._worker).encode()
-        names = [control, *self._filling]
-        ids = [self._asked]
-        ids += [b"%d-0" % min(replica.position for replica in replicas) for replicas in self._filling.values()]
+        since = {name: min(each.position for each in replicas) for name, replicas in self._filling.items()}
+        names = [control, *since]
+        ids = [self._asked, *(b"%d-0" % position for position in since.values())]
         block = int(rk.BLOCK_SECONDS * 1000)
         reading = command("XREAD", "COUNT", rk.PAGE_BATCHES, "BLOCK", block, "STREAMS", *names, *ids)
         (answer,) = raised(await wire.exchange([reading], rk.BLOCK_SECONDS + rk.COMMAND_SECONDS))
@@ -198,7 +198,7 @@ class Followers:
             if name == control:
                 self._answer(entries)
             else:
-                self._fill(name, entries)
+                self._fill(name, entries, since[name])
         group = min(GROUP_SECONDS * len(self._filling), MAX_GROUP_SECONDS)
         if answer and group > 0.001:
             await asyncio.sleep(group)
@@ -214,8 +214,11 @@ class Followers:
             elif what == LEAVE:
                 self.remote.left(stream_id, worker)
 
-    def _fill(self, name: bytes, entries: Iterable[Any]) -> None:
+    def _fill(self, name: bytes, entries: Iterable[Any], since: int) -> None:
+        """What was read after this position. A copy that stands before it came meanwhile, and is read for next time."""
         for replica in list(self._filling.get(name, ())):
+            if replica.position < since:
+                continue
             for entry_id, (kind, data) in entries:
                 number = event_number(entry_id)
                 if number > replica.position:

@@ -26,8 +26,8 @@ class Vigil:
     @property
     def doubtful(self) -> bool:
         """Whether our streams may have been taken from us while we slept."""
-        now = self._clock()
-        if now - self._beat > rk.LEASE_SECONDS and not self._doubt_until:
+        now = self._clock()  # where the server hangs, two heartbeats are a lease apart: that is no sleep
+        if now - self._beat > rk.LEASE_SECONDS + rk.RETRY_SECONDS and not self._doubt_until:
             self._doubt_until = now + DOUBT_SECONDS
         return now < self._doubt_until
 

@@ -10,6 +10,7 @@ from typing import Any
 import django
 from django.core.signals import request_started
 from django.db import close_old_connections, reset_queries
+from django.urls import get_resolver
 
 from headrace.common.conf import get_settings
 from headrace.common.draining import serve_lifespan
@@ -82,6 +83,7 @@ request_started.disconnect(reset_queries)
 request_started.disconnect(close_old_connections)
 
 django.setup(set_prefix=False)
+_ = get_resolver().url_patterns  # else the first request loads them, and holds up the heartbeat of the shared journal
 application = BodyLimit(StreamHandler(), get_settings().max_body_bytes)
 
 # A thousand open streams are some hundred thousand live objects, and looking through all of them after every 700 new

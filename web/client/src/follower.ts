@@ -138,7 +138,7 @@ export class Follower {
 
   /** On the way back to a stream, a page instead of it is a network that wants a login first. */
   #passes(error: HeadraceError): boolean {
-    return isPassing(error.status ?? 0) || (error.code === "not_a_stream" && this.#named);
+    return isPassing(error.status ?? 0) || (error.code === "not_a_stream" && this.#heard);
   }
 
   async #open(attempt: number): Promise<Response> {

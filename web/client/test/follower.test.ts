@@ -93,6 +93,15 @@ describe("a stream that breaks", () => {
     expect(server.asked).toHaveLength(2);
   });
 
+  it("waits out a page that some network shows instead of the stream", async () => {
+    const { client } = await serve((asked, response, number) => {
+      if (number === 1) cut(response, bytes(log, 0).subarray(0, 200));
+      else if (number === 2) response.writeHead(200, { "Content-Type": "text/html" }).end("<p>Log in</p>");
+      else response.writeHead(200, HEAD).end(bytes(log, cursor(asked)));
+    });
+    expect(await collected(client.chat(REQUEST))).toEqual(log);
+  });
+
   it("waits as long as Retry-After says", async () => {
     let refused = 0;
     const { client } = await serve((asked, response, number) => {

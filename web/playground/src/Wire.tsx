@@ -66,7 +66,7 @@ function There({ turn, wire, events }: { turn: Turn; wire: Kept; events: string 
             <code className="break-all text-xs font-normal text-quiet">{attempt.request.method} {attempt.request.url}</code>
             <Outcome attempt={attempt} />
           </h3>
-          <Block title={words.request} text={requestText(attempt)} file="request.txt" />
+          {differs(attempt, wire.attempts[at - 1]) && <Block title={words.request} text={requestText(attempt)} file="request.txt" />}
           <Rows rows={rowsOf(wire, at, data)} />
         </section>
       ))}
@@ -81,6 +81,11 @@ function There({ turn, wire, events }: { turn: Turn; wire: Kept; events: string 
 function Outcome({ attempt }: { attempt: Attempt }): React.JSX.Element {
   const { response, error } = attempt;
   return <span className={`text-xs font-normal tabular-nums ${error ? "text-bad" : "text-quiet"}`}>{response?.status} {error?.code} {response && `${Math.round(response.atMs - attempt.atMs)} ms`}</span>;
+}
+
+/** Most attempts send again what was sent before. */
+function differs(attempt: Attempt, before: Attempt | undefined): boolean {
+  return !before || requestText(attempt) !== requestText(before);
 }
 
 function requestText({ request }: Attempt): string {

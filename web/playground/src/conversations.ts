@@ -11,7 +11,11 @@ export interface Page {
   /** Follow a turn that was under way; one that is followed already is left alone. */
   again: (pane: Pane, turn: Turn) => void;
   stop: (turns: readonly Turn[]) => void;
+  /** Follow these no longer; the server goes on with them. */
+  leave: (turns: readonly Turn[]) => void;
 }
+
+const MOST_FOLLOWED = 5; // a browser opens six connections to a server by HTTP/1.1, and one is for everything else
 
 export class Conversations {
   constructor(readonly page: Page) {
@@ -24,7 +28,7 @@ export class Conversations {
     const found = await Promise.all(asideKept().map((id) => records.read(id)));
     const aside = found.filter((each) => each !== undefined).map(({ id, panes, parameters }) => ({ id, panes, parameters }));
     this.page.set({ aside });
-    for (const { panes } of aside) this.#follow(panes);
+    this.balance();
   }
 
   /** What the page works on, to the records. */
@@ -42,6 +46,15 @@ export class Conversations {
     const { usual, parameters } = this.page.state();
     this.#leave({ conversation: found.id, panes: found.panes, parameters: found.parameters, usual: usual ?? parameters });
     this.#follow(found.panes);
+  }
+
+  /** What is shown comes first: of the others as many streams are followed as there are connections for; the rest is joined later. */
+  balance(): void {
+    const { panes, aside } = this.page.state();
+    const room = Math.max(0, MOST_FOLLOWED - panes.flatMap(({ turns }) => turns.filter(isRunning)).length);
+    const others = aside.flatMap((each) => each.panes.flatMap((pane) => pane.turns.filter(isRunning).map((turn) => ({ pane, turn }))));
+    this.page.leave(others.slice(room).map(({ turn }) => turn));
+    for (const { pane, turn } of others.slice(0, room)) this.page.again(pane, turn);
   }
 
   /** A new one with these panes. */
@@ -101,9 +114,10 @@ export class Conversations {
   async #elsewhere(id: string): Promise<void> {
     if (id !== this.page.state().conversation) return;
     const found = await records.peek(id);
+    this.note(); // what ended a moment ago counts as not written yet
     const { conversation, panes } = this.page.state();
     const running = [...panes, ...(found?.panes ?? [])].some(({ turns }) => turns.some(isRunning));
-    if (!found || conversation !== id || running || records.waits(id)) return;
+    if (!found || conversation !== id || running || records.ahead(found)) return;
     records.know(found);
     this.page.set({ panes: found.panes, undo: undefined });
   }

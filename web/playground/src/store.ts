@@ -27,6 +27,7 @@ export class Store {
     set: (change) => this.#set(change),
     again: (pane, turn) => this.#streams.again(pane, turn),
     stop: (turns) => this.#streams.stop(turns),
+    leave: (turns) => this.#streams.leave(turns),
   });
   #keeping: ReturnType<typeof setTimeout> | undefined;
 
@@ -313,6 +314,7 @@ export class Store {
       this.#keeping = undefined;
       keep(this.#state);
       this.conversations.note();
+      this.conversations.balance();
     }, KEEP_AFTER_MS);
     for (const listener of this.#listeners) listener();
   }

@@ -40,6 +40,15 @@ export class Streams {
     }
   }
 
+  /** Follow these no longer; the server goes on with them. */
+  leave(turns: readonly Turn[]): void {
+    for (const { id } of turns) {
+      const stream = this.#running.get(id);
+      this.#running.delete(id);
+      stream?.close();
+    }
+  }
+
   #client(): Headrace {
     return new Headrace({ project: this.project() });
   }
@@ -62,6 +71,7 @@ export class Streams {
       problem = problemOf(error);
     }
     painter.flush();
+    if (this.#running.get(turnId) !== stream) return; // it was left, and goes on elsewhere
     this.#running.delete(turnId);
     this.change(turnId, (turn) => ({ phase: "closed", problem, answer: { ...turn.answer, thinking: false } }));
   }

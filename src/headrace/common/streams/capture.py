@@ -27,6 +27,8 @@ MOST_OF_ALL = 64 * 1024 * 1024
 READ_COST = 120
 """Bytes that a read or a time counts for beside its data."""
 HIDDEN = "[hidden]"
+LEAST_SECRET = 4
+"""Characters: shorter ones stand in ordinary words, and scrubbing takes them where they are whole ones."""
 
 _SHOWN = frozenset({"accept", "content-type", "anthropic-version", "anthropic-beta", "openai-beta", "user-agent"})
 _SECRETIVE = frozenset({"set-cookie", "authorization", "proxy-authenticate", "www-authenticate"})
@@ -72,6 +74,7 @@ class Capture:
         self.cut = False
         self._began = time.monotonic()
         self._asked: list[_Asked] = []
+        self._now_asked: _Asked | None = None
         self._shown: list[tuple[float, int, int]] = []
         self._size = 0
         self._events = 0
@@ -85,25 +88,26 @@ class Capture:
 
     def asked(self, request: HTTPRequest, secrets: tuple[str, ...]) -> None:
         """This is about to be sent."""
+        self._now_asked = None
         if self._takes(len(request.body)):
             sent = {name.lower(): _sent(name, value) for name, value in request.headers.items()}
-            self._asked.append(_Asked(self._now(), request.url, sent, request.body, secrets))
+            self._now_asked = _Asked(self._now(), request.url, sent, request.body, secrets)
+            self._asked.append(self._now_asked)
 
     def answered(self, status: int, headers: Mapping[str, str]) -> None:
         """The head of the answer has arrived."""
-        if self._asked:
-            last = self._asked[-1]
-            last.answered, last.status, last.headers = self._now(), status, dict(headers)
+        if (asked := self._now_asked) is not None:
+            asked.answered, asked.status, asked.headers = self._now(), status, dict(headers)
 
     def read(self, data: bytes) -> None:
         """These bytes of its body have arrived."""
-        if self._asked and self._takes(len(data)):
-            self._asked[-1].reads.append((self._now(), data))
+        if (asked := self._now_asked) is not None and self._takes(len(data)):
+            asked.reads.append((self._now(), data))
 
     def failed(self, error: UpstreamError) -> None:
         """The attempt came to this end."""
-        if self._asked:
-            self._asked[-1].failed = (error.code, error.message)
+        if self._now_asked is not None:
+            self._now_asked.failed = (error.code, error.message)
 
     def shown(self, count: int) -> None:
         """The stream's next events, so many of them, are shown now."""
@@ -162,17 +166,25 @@ def _frames(asked: _Asked) -> Iterator[dict[str, Any]]:
     """The body in the pieces of its framing, each with the time at which its last byte was there."""
     reads = tuple(asked.reads)
     kind = asked.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if "eventstream" in kind:  # binary: as it was read
-        for at, data in reads:
-            yield {"atMs": _ms(at), "base64": scrub(base64.b64encode(data).decode(), asked.secrets)}
-        return
-    body = b"".join(data for _, data in reads)
+    body = _masked(b"".join(data for _, data in reads), asked.secrets)
     ends = list(accumulate(len(data) for _, data in reads))
+    binary = "eventstream" in kind
     start = 0
-    for end in _boundaries(body, kind):
-        at = reads[bisect_left(ends, end)][0]
-        yield {"atMs": _ms(at), "text": scrub(body[start:end].decode("utf-8", "replace"), asked.secrets)}
+    for end in ends if binary else _boundaries(body, kind):
+        at, piece = reads[bisect_left(ends, end)][0], body[start:end]
         start = end
+        if binary:
+            yield {"atMs": _ms(at), "base64": scrub(base64.b64encode(piece).decode(), asked.secrets)}
+        else:
+            yield {"atMs": _ms(at), "text": scrub(piece.decode("utf-8", "replace"), asked.secrets)}
+
+
+def _masked(body: bytes, secrets: tuple[str, ...]) -> bytes:
+    """Without the secrets as they are, wherever reads and frames cut them; nothing moves."""
+    for secret in secrets:
+        if len(secret) >= LEAST_SECRET:
+            body = body.replace(secret.encode(), b"*" * len(secret.encode()))
+    return body
 
 
 def _boundaries(body: bytes, kind: str) -> Iterator[int]:

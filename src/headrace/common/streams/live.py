@@ -7,7 +7,6 @@ touches the ORM. Past `failure_of`, what went wrong is data.
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -23,15 +22,14 @@ from headrace.backends.journal import MemoryJournal, Writer
 from headrace.backends.log import Batch
 from headrace.common.cost import cost_of, load_prices
 from headrace.common.streams.capture import Capture
+from headrace.common.streams.ending import failure_of, log_stream
 from headrace.common.streams.fallbacks import answering
 from headrace.common.streams.figures import Delivery, Figures
 from headrace.common.streams.records import Happening, HappeningKind, StreamRecord, observed, record_of, tell
 from headrace.common.streams.sources import Source, Trace
-from headrace.errors import HeadraceError, RequestError, UpstreamError
-from headrace.providers.failures import scrub
 from headrace.stream.brackets import Bracketing
 from headrace.stream.digest import DigestingWriter
-from headrace.stream.events import Event, Failure, Finish, TextDelta, Usage
+from headrace.stream.events import Event, Failure, Finish, TextDelta
 
 OnDisconnect = Literal["cancel", "continue"]
 Ending = Literal["cancelled", "server_shutdown"]
@@ -41,8 +39,6 @@ RECORD_SECONDS = 0.4
 """After the end, for readers to take the last batch: what they were sent is part of the record."""
 
 Conclude = Callable[["LiveStream", Callable[[], None]], None]
-
-logger = logging.getLogger("headrace.stream")
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,47 +342,3 @@ def _split_end(events: list[Event]) -> list[Event] | None:
     end = events[at:]
     del events[at:]
     return end
-
-
-def failure_of(error: Exception, secrets: tuple[str, ...] = (), max_duration: float = MAX_DURATION) -> Failure:
-    """Whatever was raised, as the one kind of failure that is shown. Unexpected errors keep their text to the log."""
-    match error:
-        case UpstreamError():
-            return Failure(error.code, scrub(error.message, secrets), error.status, error.retryable, error.retry_after)
-        case TimeoutError():
-            return Failure("upstream_total_timeout", f"The answer was not complete after {max_duration:g} s.")
-        case RequestError():
-            return Failure("upstream_bad_request", scrub(error.message, secrets))
-        case HeadraceError():
-            return Failure("internal", scrub(str(error), secrets))
-        case _:
-            logger.error("stream failed unexpectedly: %s", scrub(repr(error), secrets), exc_info=None)
-            return Failure("internal", "Something went wrong inside Headrace. The server's log says what.")
-
-
-def log_stream(stream: LiveStream) -> None:
-    """One line a stream: never a key, never text."""
-    finish, figures = stream.finish, stream.figures
-    usage = (finish and finish.usage) or Usage()
-    timing, answered = finish and finish.timing, stream.trace.answered
-    said = {} if stream.options.question is None else {"question": stream.options.question, "answer": stream.text()}
-    logger.info(
-        "stream",
-        extra=said
-        | {
-            "stream_id": stream.id,
-            "project": stream.options.project,
-            "provider": stream.source.provider,
-            "model": stream.source.model,
-            "outcome": stream.outcome,
-            "ttft_ms": timing and timing.ttft_ms,
-            "duration_ms": timing and timing.duration_ms,
-            "input_tokens": usage.input_tokens,
-            "output_tokens": usage.output_tokens,
-            "usage_source": usage.source,
-            "attempts": stream.trace.attempts,
-            "cost": finish and finish.cost,
-            "fallbacks": [f"{each.config_id}: {each.code}" for each in answered.passed] if answered else None,
-            "events": figures.entries if figures else 0,
-        },
-    )

@@ -69,6 +69,7 @@ export class Records {
 
   /** To work on it here. */
   async read(id: string): Promise<Conversation | undefined> {
+    await this.flush(id);
     const found = await this.peek(id);
     if (found) this.know(found);
     return found;
@@ -84,14 +85,14 @@ export class Records {
     this.#written.add(panes);
   }
 
-  /** Whether something of it is not written yet. */
-  waits(id: string): boolean {
-    return this.#waiting.has(id);
+  /** Whether it is what this tab knows already, or something here is not written yet. */
+  ahead({ id, revision }: Known): boolean {
+    return this.#waiting.has(id) || this.#revisions.get(id) === revision;
   }
 
-  /** Write it soon; what has been written is not written again. */
+  /** Write it soon, once it is known whose it is; what has been written is not written again. */
   note(id: string, talk: Talk): void {
-    if (!hasTurns(talk) || this.#written.has(talk.panes)) return;
+    if (!this.#channel || !hasTurns(talk) || this.#written.has(talk.panes)) return;
     const waiting = this.#waiting.get(id);
     if (waiting) waiting.talk = talk;
     else this.#waiting.set(id, { talk, timer: setTimeout(() => void this.flush(id), SAVE_AFTER_MS) });

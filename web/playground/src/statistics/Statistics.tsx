@@ -176,7 +176,7 @@ function Tiles({ answer }: { answer: Answer }): React.JSX.Element {
       {shown.map(([name, value, more]) => (
         <div key={name} className="rounded-2xl border border-line bg-card px-4 py-3 shadow-sm">
           <dt className="truncate text-xs text-quiet">{name}</dt>
-          <dd className="text-xl font-semibold tracking-tight tabular-nums">{value} <span className="text-xs font-normal text-quiet">{more}</span></dd>
+          <dd className="text-xl font-semibold tracking-tight tabular-nums">{value} <span className="block min-h-4 truncate text-xs font-normal text-quiet">{more}</span></dd>
         </div>
       ))}
     </dl>

@@ -1,0 +1,87 @@
+"""What a capture of the wire keeps: bounded, each thing with its own attempt, no key in any framing."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headrace.common.streams import capture
+from headrace.common.streams.capture import MOST_OF_ONE, ROOM, Capture
+from headrace.errors import UpstreamError
+from headrace.providers.base import HTTPRequest
+from tests.live import KEY
+
+KINDS = ["text/event-stream", "application/x-ndjson", "text/plain", "x.eventstream"]
+
+
+def request(body: bytes = b"{}") -> HTTPRequest:
+    return HTTPRequest("https://api.example/v1", {"Authorization": f"Bearer {KEY}", "Content-Type": "x"}, body)
+
+
+def told(kind: str, *reads: bytes) -> dict[str, Any]:
+    kept = Capture()
+    kept.asked(request(), (KEY,))
+    kept.answered(200, {"content-type": kind})
+    for data in reads:
+        kept.read(data)
+    return kept.told()
+
+
+@given(
+    st.integers(1, 40), st.sampled_from(["text/event-stream", "application/x-ndjson", "text/plain", "x.eventstream"])
+)
+def test_a_key_is_in_no_framing_however_it_is_cut(cut: int, kind: str) -> None:
+    body = f"data: it is {KEY}\n\ndata: end\n\n".encode()
+    found = told(kind, body[:cut], body[cut:])
+    frames = found["attempts"][0]["frames"]
+    raw = "".join(each.get("text") or base64.b64decode(each["base64"]).decode("latin-1") for each in frames)
+    assert KEY not in raw
+    assert KEY not in json.dumps(found)
+    assert raw.endswith("data: end\n\n")
+
+
+@given(st.lists(st.binary(min_size=1, max_size=40), max_size=8))
+def test_frames_lose_nothing(reads: list[bytes]) -> None:
+    frames = told("x.eventstream", *reads)["attempts"][0]["frames"]
+    assert b"".join(base64.b64decode(each["base64"]) for each in frames) == b"".join(reads)
+
+
+def test_beyond_the_bound_nothing_is_kept_and_nothing_goes_to_another_attempt() -> None:
+    before = ROOM.held
+    kept = Capture()
+    kept.asked(request(), (KEY,))
+    kept.answered(503, {})
+    kept.failed(UpstreamError("upstream_unavailable", "busy"))
+    kept.asked(request(b"x" * MOST_OF_ONE), (KEY,))
+    kept.answered(200, {})
+    kept.read(b"data")
+    kept.failed(UpstreamError("upstream_reset", "gone"))
+    found = kept.told()
+    assert found["cut"] is True
+    (attempt,) = found["attempts"]
+    assert attempt["response"]["status"] == 503
+    assert attempt["error"]["code"] == "upstream_unavailable"
+    assert attempt["frames"] == []
+    assert ROOM.held - before < 10_000
+    del kept
+    assert ROOM.held == before
+
+
+def test_all_captures_together_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capture, "MOST_OF_ALL", ROOM.held + 1000)
+    first, second = Capture(), Capture()
+    first.asked(request(b"x" * 700), ())
+    second.asked(request(b"x" * 700), ())
+    assert (first.cut, second.cut) == (False, True)
+
+
+def test_no_key_is_kept_of_a_request() -> None:
+    kept = Capture()
+    kept.asked(request(), (KEY,))
+    assert kept.told()["attempts"][0]["request"]["headers"] == {"authorization": "[hidden]", "content-type": "x"}
+    assert KEY not in repr(kept._asked)
