@@ -13,6 +13,7 @@ from pathlib import Path
 
 from soak import scenarios
 from soak.cluster import Cluster, cluster
+from soak.counting import counts_add_up
 from soak.inputs import hostile_inputs
 from soak.neighbour import SETTINGS, noisy_neighbour
 from soak.scenarios import Figures, Scenario
@@ -33,6 +34,7 @@ SHARED: Plan = [
 STAYING: Plan = [(nothing_stays, 10_000)]
 ROLLING: Plan = [(scenarios.rolling_restart, 200)]
 INPUTS: Plan = [(hostile_inputs, 100_000)]
+COUNTING: Plan = [(counts_add_up, 10_000)]
 NEIGHBOUR: Plan = [(noisy_neighbour, 50)]
 
 
@@ -45,6 +47,8 @@ async def main(scale: float, only: str) -> list[str]:
         (2, STAYING, {"HEADRACE_REPLAY_SECONDS": "5"}),
         (2, SHARED, {}),
         (2, ROLLING, {"HEADRACE_DRAIN_SECONDS": "60"}),
+        (1, COUNTING, {}),
+        (2, COUNTING, {}),
         (2, INPUTS, {}),
         (1, NEIGHBOUR, SETTINGS),
     ):

@@ -83,12 +83,12 @@ class Client:
 
     async def stop(self, stream_id: str) -> None:
         """End a stream, through any worker."""
-        _, writer, _ = await self._ask(None, f"DELETE {PLAYGROUND}/streams/{stream_id}/", "", b"")
+        _, writer, _ = await self.ask(None, f"DELETE {PLAYGROUND}/streams/{stream_id}/", "", b"")
         writer.transport.abort()
 
     async def gauges(self) -> dict[str, int]:
         """What one of the workers holds."""
-        reader, writer, head = await self._ask(None, "GET /gauges/", "", b"")
+        reader, writer, head = await self.ask(None, "GET /gauges/", "", b"")
         found: dict[str, int] = json.loads(await reader.readexactly(int(head["content-length"])))
         writer.transport.abort()
         return found

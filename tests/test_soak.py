@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from soak import scenarios
 from soak.cluster import cluster
+from soak.counting import KILLED, counts_add_up
 from soak.inputs import hostile_inputs
 from soak.neighbour import LIMIT, NOISE, SETTINGS, noisy_neighbour
 from soak.scenarios import Scenario
@@ -60,6 +61,15 @@ async def test_a_noisy_project_is_refused_and_its_neighbour_is_not() -> None:
     async with cluster(1, **SETTINGS) as running:
         figures = await noisy_neighbour(running, 1)
     assert figures["noisy_refused"] > NOISE - LIMIT
+
+
+async def test_every_stream_is_counted_once_whatever_became_of_it() -> None:
+    valkey_binary()
+    async with cluster(2) as running:
+        figures = await counts_add_up(running, 40)
+    assert figures["streams"] == 40 + KILLED
+    assert figures["counted producer_lost"] == KILLED
+    assert (figures["counted stop"], figures["counted upstream_unreachable"]) == (10, 10)
 
 
 async def test_streams_leave_nothing_behind() -> None:

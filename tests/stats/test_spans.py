@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.errors import RequestError
-from headrace.stats.spans import DAY, HOUR, Bucket, Cover, cover, edges_of, suited
+from headrace.stats.spans import DAY, HOUR, WATCH, Bucket, Cover, cover, edges_of, suited
 
 ZONES = ("UTC", "Europe/Berlin", "Asia/Kolkata", "Asia/Kathmandu", "America/St_Johns", "Australia/Lord_Howe")
 STARTS = st.integers(27_000_000, 33_000_000)  # minutes of the years 2021 to 2032
@@ -19,7 +19,7 @@ BUCKETS: st.SearchStrategy[Bucket] = st.sampled_from(["hour", "day", "month"])
 
 
 def covered(found: Cover) -> list[tuple[int, int]]:
-    return sorted(found.days + found.hours + found.rows)
+    return sorted([span for spans in found.rolled.values() for span in spans] + found.rows)
 
 
 @given(STARTS, st.integers(1, 20 * DAY), BUCKETS, st.sampled_from(ZONES))
@@ -29,14 +29,14 @@ def test_every_minute_is_covered_once(start: int, length: int, bucket: Bucket, z
     spans = covered(found)
     assert (spans[0][0], spans[-1][1]) == (start, start + length)
     assert all(before[1] == after[0] for before, after in pairwise(spans))
-    assert all(moment % HOUR == 0 for span in found.hours for moment in span)
-    assert all(moment % DAY == 0 for span in found.days for moment in span)
+    assert all(moment % step == 0 for step, spans in found.rolled.items() for span in spans for moment in span)
+    assert all(found.in_one(span) for span in found.rows)
 
 
 @given(STARTS, st.integers(1, 20 * DAY), BUCKETS, st.sampled_from(ZONES))
-def test_a_whole_hour_or_day_lies_in_one_bucket(start: int, length: int, bucket: Bucket, zone: str) -> None:
+def test_a_whole_roll_up_lies_in_one_bucket(start: int, length: int, bucket: Bucket, zone: str) -> None:
     found = cover(edges_of(start, start + length, bucket, ZoneInfo(zone)))
-    for step, spans in ((HOUR, found.hours), (DAY, found.days)):
+    for step, spans in found.rolled.items():
         for first, last in spans:
             for moment in range(first, last, step):
                 assert found.bucket_of(moment) == found.bucket_of(moment + step - 1) >= 0
@@ -61,12 +61,14 @@ def test_a_day_of_23_hours_is_one() -> None:
 
 def test_ninety_days_of_utc_are_one_span_of_days() -> None:
     found = cover(edges_of(0, 90 * DAY, "day", ZoneInfo("UTC")))
-    assert (found.days, found.hours, found.rows) == ([(0, 90 * DAY)], [], [])
+    assert (found.rolled, found.rows) == ({DAY: [(0, 90 * DAY)], WATCH: [], HOUR: []}, [])
 
 
 def test_where_rows_are_gone_borders_are_those_of_hours() -> None:
     found = cover([10 * HOUR + 7, 12 * HOUR + 30, 14 * HOUR + 5], rows_since=13 * HOUR)
-    assert (found.rows, found.hours) == ([(14 * HOUR, 14 * HOUR + 5)], [(10 * HOUR, 14 * HOUR)])
+    assert found.rows == [(14 * HOUR, 14 * HOUR + 5)]
+    assert covered(found)[0] == (10 * HOUR, 14 * HOUR)
+    assert [found.bucket_of(hour * HOUR) for hour in (10, 11, 12, 13)] == [0, 0, 1, 1]
 
 
 def test_too_many_buckets_are_refused() -> None:

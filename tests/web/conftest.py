@@ -32,13 +32,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         "SITE_TEMPLATES": str(folder),
         "PYTHONPATH": f"{ROOT}/src:{ROOT}",
     }
-    _migrate(folder, environment)
+    migrate(folder, environment)
     command = ("uvicorn", "django.core.asgi:get_asgi_application", "--factory", "--fd", "FD")
     with LiveServer(*command, data_dir=folder, environment=environment) as live:
         yield live
 
 
-def _migrate(folder: Path, environment: dict[str, str]) -> None:
+def migrate(folder: Path, environment: dict[str, str]) -> None:
+    """Make the database in this folder."""
     command = [sys.executable, "-m", "django", "migrate", "-v", "0"]
     variables = os.environ | environment | {"HEADRACE_DATA_DIR": str(folder)}
     subprocess.run(command, cwd=ROOT, env=variables, check=True)

@@ -15,6 +15,7 @@ from playwright.async_api import Browser, Page, expect
 
 from headrace.testing import Close, Hold, ScriptedUpstream, Send, Sleep, chat_answer, chunk, response, sse, stream_head
 from tests.live import LiveServer, model_at
+from tests.web.conftest import migrate
 from tests.web.node import BUILD, missing
 from tests.web.playing import VIOLATIONS
 from tests.web.test_playground import BUILT, faults
@@ -48,11 +49,10 @@ def _built() -> None:
 
 
 @pytest.fixture(scope="module")
-def counted(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+def counted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """A server whose streams are these and no others."""
     folder = tmp_path_factory.mktemp("counted")
-    for file in data_dir.glob("*.sqlite3"):
-        (folder / file.name).write_bytes(file.read_bytes())
+    migrate(folder, {})
     with (
         LiveServer.uvicorn(folder) as live,
         ScriptedUpstream(QUICK) as quick,

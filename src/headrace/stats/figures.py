@@ -133,17 +133,20 @@ def _exact(found: Iterable[tuple[int, tuple[str, ...], float]], buckets: Cover) 
 
 
 def _of_sketch(sketch: Sketch) -> dict[str, Any]:
-    return _spread(sketch.count, sketch.mean, sketch.least, sketch.most, sketch.quantile)
+    places = sketch.quantiles([share / 100 for share in SHARES])
+    return _spread(sketch.count, sketch.mean, sketch.least, sketch.most, places)
 
 
 def _of_values(found: Iterable[float]) -> dict[str, Any]:
     ordered = sorted(found)
     mean = sum(ordered) / len(ordered)
-    return _spread(len(ordered), mean, ordered[0], ordered[-1], lambda share: _quantile(ordered, share))
+    return _spread(len(ordered), mean, ordered[0], ordered[-1], [_quantile(ordered, share / 100) for share in SHARES])
 
 
-def _spread(count: int, mean: float | None, least: float, most: float, quantile: Any) -> dict[str, Any]:
-    places = {f"p{share}": round(quantile(share / 100), 3) for share in SHARES}
+def _spread(
+    count: int, mean: float | None, least: float, most: float, values: Sequence[float | None]
+) -> dict[str, Any]:
+    places = {f"p{share}": round(value or 0.0, 3) for share, value in zip(SHARES, values, strict=True)}
     return {"count": count, "mean": round(mean or 0, 3), "least": least, "most": most} | places
 
 

@@ -17,11 +17,9 @@ from django.db.models import F
 
 from headrace.common.conf import get_settings
 from headrace.stats.models import Counted, Folding, RollUp, Stream
+from headrace.stats.spans import GRAINS, HOUR
 from headrace.stream.sketch import Sketch
 
-HOUR = 60
-DAY = 1440
-GRAINS = (HOUR, DAY)
 MINUTE_MS = 60_000
 FOLD_ROWS = 2000
 """In one transaction: some tens of milliseconds in which nobody else writes to SQLite."""
@@ -69,7 +67,7 @@ def fold() -> int:
     with transaction.atomic():
         if not Folding.objects.filter(pk=1).update(number=F("number") + 1):  # the lock: others wait for our end
             Folding.objects.get_or_create(pk=1, defaults={"number": 1})
-        rows = list(Stream.objects.filter(folded=False).order_by("pk").values(*_WANTED)[:FOLD_ROWS])
+        rows = list(Stream.objects.filter(folded=False).order_by("project", "started").values(*_WANTED)[:FOLD_ROWS])
         if rows:
             _store(_gathered(rows))
             Stream.objects.filter(pk__in=[row["pk"] for row in rows]).update(folded=True)
@@ -95,15 +93,19 @@ def prune_now() -> None:
 
 
 def _gathered(rows: Iterable[Mapping[str, Any]]) -> dict[Key, _Sum]:
-    """What these rows add to the roll-ups: first by hour, then the days of the hours."""
-    hours: dict[Key, _Sum] = defaultdict(_Sum)
+    """What these rows add to the roll-ups: first by hour, then each longer one of the shorter ones."""
+    shorter: dict[Key, _Sum] = defaultdict(_Sum)
     for row in rows:
         for key in _hours(row):
-            hours[key].add(row)
-    days: dict[Key, _Sum] = defaultdict(_Sum)
-    for key, each in hours.items():
-        days[key._replace(minutes=DAY, start=key.start - key.start % DAY)].merge(each)
-    return hours | days
+            shorter[key].add(row)
+    found = dict(shorter)
+    for minutes in reversed(GRAINS[:-1]):
+        longer: dict[Key, _Sum] = defaultdict(_Sum)
+        for key, each in shorter.items():
+            longer[key._replace(minutes=minutes, start=key.start - key.start % minutes)].merge(each)
+        found |= longer
+        shorter = longer
+    return found
 
 
 def _hours(row: Mapping[str, Any]) -> Iterable[Key]:

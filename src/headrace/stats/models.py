@@ -73,7 +73,7 @@ class Stream(Counted):
             models.Index(fields=["project", "ttft_ms", "started"], name="hr_stats_ttft"),
             models.Index(fields=["project", "duration_ms", "started"], name="hr_stats_duration"),
             models.Index(fields=["project", "started"], condition=Q(failed=True), name="hr_stats_failed"),
-            models.Index(fields=["id"], condition=Q(folded=False), name="hr_stats_unfolded"),
+            models.Index(fields=["project", "started"], condition=Q(folded=False), name="hr_stats_unfolded"),
         ]
 
     def __str__(self) -> str:
@@ -81,7 +81,7 @@ class Stream(Counted):
 
 
 class RollUp(Counted):
-    """The streams that started in one hour or one day of UTC, of one kind.
+    """The streams that started in one hour, three hours or a day of UTC, of one kind.
 
     By `model` it is a provider's model and an outcome; by `caller` a caller and an outcome. Distributions are sketches
     (`headrace.stream.sketch`).
@@ -90,7 +90,7 @@ class RollUp(Counted):
     project = models.CharField(max_length=200)
     facet = models.CharField(max_length=8)
     minutes = models.IntegerField()
-    """60 or 1440."""
+    """One of `spans.GRAINS`."""
     start = models.IntegerField()
     """Minutes since 1970."""
     provider = models.CharField(max_length=64, blank=True, default="")

@@ -18,7 +18,11 @@ from headrace.errors import RequestError
 Bucket = Literal["minute", "quarter", "hour", "day", "month"]
 Span = tuple[int, int]
 HOUR = 60
+WATCH = 180
+"""Three hours: days that do not begin when UTC's do are made of these, and of fewer hours."""
 DAY = 1440
+GRAINS = (DAY, WATCH, HOUR)
+"""How long roll-ups are, in minutes; each a multiple of the next."""
 FIXED = {"minute": 1, "quarter": 15, "hour": HOUR}
 MAX_BUCKETS = 1000
 """In one answer: more than a chart has pixels for."""
@@ -69,16 +73,19 @@ def moment(minute: int, zone: ZoneInfo) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """Buckets taken apart: what is read of the roll-ups by day and by hour, and what of the rows."""
+    """Buckets taken apart: what is read of which roll-ups, by their length in minutes, and what of the rows."""
 
     edges: Sequence[int]
-    days: list[Span] = field(default_factory=list)
-    hours: list[Span] = field(default_factory=list)
+    rolled: dict[int, list[Span]] = field(default_factory=lambda: {step: [] for step in GRAINS})
     rows: list[Span] = field(default_factory=list)
 
     def bucket_of(self, minute: int) -> int:
         """The number of the bucket that this minute is in."""
         return bisect_right(self.edges, minute) - 1
+
+    def in_one(self, span: Span) -> bool:
+        """Whether all of this span is in one bucket."""
+        return self.bucket_of(span[0]) == self.bucket_of(span[1] - 1)
 
 
 def cover(edges: Sequence[int], *, rows_since: int = 0, rolled: bool = True) -> Cover:
@@ -89,35 +96,30 @@ def cover(edges: Sequence[int], *, rows_since: int = 0, rolled: bool = True) -> 
     whole = [edge if edge >= rows_since else edge - edge % HOUR for edge in edges]
     found = Cover(whole)
     for start, end in pairwise(whole):
-        first, last = _up(start, HOUR), end - end % HOUR
-        if first >= last:
-            _add(found.rows, start, end)
-            continue
-        _add(found.rows, start, first)
-        _add_hours(found, first, last)
-        _add(found.rows, last, end)
+        _take(found, start, end, GRAINS)
     return found
 
 
-def _add_hours(found: Cover, start: int, end: int) -> None:
-    first, last = _up(start, DAY), end - end % DAY
-    if first >= last:
-        _add(found.hours, start, end)
+def _take(found: Cover, start: int, end: int, grains: Sequence[int]) -> None:
+    """Cover this with the longest roll-ups that fit, and what is left at both ends with shorter ones."""
+    if start >= end:
         return
-    _add(found.hours, start, first)
-    _add(found.days, first, last)
-    _add(found.hours, last, end)
+    if not grains:
+        found.rows.append((start, end))
+        return
+    step, rest = grains[0], grains[1:]
+    first, last = -(-start // step) * step, end - end % step
+    if first >= last:
+        _take(found, start, end, rest)
+        return
+    _take(found, start, first, rest)
+    _add(found.rolled[step], first, last)
+    _take(found, last, end, rest)
 
 
 def _add(spans: list[Span], start: int, end: int) -> None:
     """One more span; made one with the last where they touch."""
-    if start >= end:
-        return
     if spans and spans[-1][1] == start:
         spans[-1] = (spans[-1][0], end)
     else:
         spans.append((start, end))
-
-
-def _up(minute: int, step: int) -> int:
-    return -(-minute // step) * step

@@ -24,11 +24,11 @@ def found(asked: Asked, sort: Sort, *, failed: bool, limit: int, offset: int) ->
     rows = Stream.objects.filter(asked.condition)
     if failed:
         rows = rows.filter(failed=True)
-    spans = [(asked.start, asked.end)]
+    there = within(rows, asked.start, asked.end)
     if sort == "started":
-        ordered = within(rows, spans).order_by("-started", "-pk")
-    elif _are_few(within(rows, spans)):
-        ordered = within(rows, spans).exclude(**{SLOWNESS[sort]: None}).order_by(_unindexed(SLOWNESS[sort]).desc())
+        ordered = there.order_by("-started", "-pk")
+    elif _are_few(there):
+        ordered = there.exclude(**{SLOWNESS[sort]: None}).order_by(_unindexed(SLOWNESS[sort]).desc())
     else:
         late = rows.annotate(at=_unindexed("started"))
         late = late.filter(at__gte=asked.start * MINUTE_MS, at__lt=asked.end * MINUTE_MS)

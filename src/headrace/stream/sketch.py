@@ -6,7 +6,7 @@ keeps no value but the least and the greatest.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from math import exp, floor, log
 
 import msgspec
@@ -80,6 +80,17 @@ class Sketch:
         for bucket, count in other._buckets.items():
             buckets[bucket] = buckets.get(bucket, 0) + count
 
+    def merge_encoded(self, data: bytes | memoryview) -> None:
+        """Count all that `encode` wrote, without making a sketch of it. msgspec.DecodeError for what it did not."""
+        wire = _decode(data)
+        self.total += wire.total
+        self.least = min(self.least, wire.least)
+        self.most = max(self.most, wire.most)
+        self._nothing += wire.nothing
+        buckets, flat = self._buckets, iter(wire.buckets)
+        for bucket, count in zip(flat, flat, strict=True):
+            buckets[bucket] = buckets.get(bucket, 0) + count
+
     @property
     def count(self) -> int:
         return self._nothing + sum(self._buckets.values())
@@ -91,20 +102,32 @@ class Sketch:
 
     def quantile(self, share: float) -> float | None:
         """The value below which this share (0 to 1) of all values lies; None of no values."""
+        return self.quantiles([share])[0]
+
+    def quantiles(self, shares: Sequence[float]) -> list[float | None]:
+        """The values at these ascending shares, found in one pass."""
         count = self.count
         if not count:
-            return None
-        left = share * (count - 1) - self._nothing
-        if left < 0:
-            return min(self.most, 0.0)
-        return next((value for value, passed in self._passed() if passed > left), self.most)
+            return [None] * len(shares)
+        buckets = iter(sorted(self._buckets.items()))
+        bucket, passed, found = None, self._nothing, list[float | None]()
+        for share in shares:
+            while share * (count - 1) >= passed:
+                bucket, number = next(buckets)
+                passed += number
+            found.append(0.0 if bucket is None else self._value(bucket))
+        return found
+
+    def _value(self, bucket: int) -> float:
+        """What a value in this bucket is taken for: half-way between its bounds, in proportion."""
+        return min(max(exp((bucket + 1) * _STEP) * _MIDDLE, self.least), self.most)
 
     def _passed(self) -> Iterator[tuple[float, int]]:
         """Each bucket's value, with how many values lie in it and those before it."""
         passed = 0
         for bucket in sorted(self._buckets):
             passed += self._buckets[bucket]
-            yield min(max(exp((bucket + 1) * _STEP) * _MIDDLE, self.least), self.most), passed
+            yield self._value(bucket), passed
 
     def up_to(self, bounds: Iterable[float]) -> list[int]:
         """How many values are at most each of these ascending bounds, as a histogram with fixed buckets wants it."""
@@ -119,10 +142,8 @@ class Sketch:
     @classmethod
     def decode(cls, data: bytes) -> Sketch:
         """The sketch that `encode` wrote. msgspec.DecodeError for what it did not."""
-        wire, sketch = _decode(data), cls()
-        sketch.total, sketch.least, sketch.most, sketch._nothing = wire.total, wire.least, wire.most, wire.nothing
-        flat = iter(wire.buckets)
-        sketch._buckets = dict(zip(flat, flat, strict=True))
+        sketch = cls()
+        sketch.merge_encoded(data)
         return sketch
 
     def __eq__(self, other: object) -> bool:

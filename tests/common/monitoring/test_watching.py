@@ -13,6 +13,7 @@ import pytest
 from django.test import Client
 
 from headrace import LLMService, LLMStreamingService
+from headrace.backends.metric_labels import BoundedModels
 from headrace.backends.metrics import Metrics, start_metrics
 from headrace.common.monitoring import watching
 from headrace.common.monitoring.counting import sample
@@ -62,8 +63,9 @@ class Change:
 
 
 @pytest.fixture
-def changed() -> Change:
+def changed(monkeypatch: pytest.MonkeyPatch) -> Change:
     gc.collect()  # readers that other tests have left are gone before we look
+    monkeypatch.setattr(start_metrics(), "models", BoundedModels())  # other tests may have named too many
     return Change()
 
 

@@ -46,6 +46,7 @@ export function Carrying(): React.JSX.Element {
 }
 
 async function exportAll(): Promise<void> {
+  store.conversations.note();
   const [all, { jsonOf }] = await Promise.all([records.all(), import("./records/exporting")]);
   download("conversations.json", jsonOf(all));
 }

@@ -3,7 +3,6 @@
 import { useLanguage, type Language } from "../words";
 
 const ENGLISH = {
-  allModels: "All models",
   answering: "answering",
   asked: "asked",
   attempts: "attempts",
@@ -12,7 +11,6 @@ const ENGLISH = {
   byModel: "By model",
   chart: "Chart",
   charts: "Figures over time",
-  close: "Close",
   content: "the answer began",
   cost: "Cost",
   count: "streams",
@@ -53,7 +51,6 @@ const ENGLISH = {
   speed: "Speed",
   speedUnit: "tokens/s",
   since: "for",
-  started: "Started",
   statistics: "Statistics",
   stop: "Stop",
   stopping: "Stopping…",
@@ -73,7 +70,6 @@ const ENGLISH = {
 export type StatisticsWords = typeof ENGLISH;
 
 const CHINESE: StatisticsWords = {
-  allModels: "所有模型",
   answering: "回答",
   asked: "已提问",
   attempts: "尝试",
@@ -82,7 +78,6 @@ const CHINESE: StatisticsWords = {
   byModel: "按模型",
   chart: "图表",
   charts: "随时间变化的数据",
-  close: "关闭",
   content: "开始回答",
   cost: "费用",
   count: "条流",
@@ -123,7 +118,6 @@ const CHINESE: StatisticsWords = {
   speed: "速度",
   speedUnit: "token/秒",
   since: "已进行",
-  started: "开始时间",
   statistics: "统计",
   stop: "停止",
   stopping: "正在停止……",

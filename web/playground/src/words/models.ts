@@ -41,7 +41,6 @@ export const ENGLISH = {
   testing: "Asking…",
   title: "Several models. One question.",
   tryIt: "Test",
-  use: "Use",
   yourKey: "your key",
   welcome: "Ask once and watch them think and answer side by side, each with its own time and tokens.",
 };
@@ -87,7 +86,6 @@ export const CHINESE: typeof ENGLISH = {
   testing: "正在询问……",
   title: "多个模型，同一个问题。",
   tryIt: "测试",
-  use: "使用",
   yourKey: "本机密钥",
   welcome: "只问一次，看它们并排思考与回答，各自的时间和 token 一目了然。",
 };
