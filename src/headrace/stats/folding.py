@@ -65,10 +65,10 @@ def fold_all() -> int:
 
 
 def fold() -> int:
-    """Fold some rows; how many. None where another process does it now."""
+    """Fold some rows, once whoever folds now has done; how many."""
     with transaction.atomic():
-        if not Folding.objects.filter(pk=1).update(number=F("number") + 1):  # the lock: others wait for our end
-            Folding.objects.get_or_create(pk=1, defaults={"number": 1})
+        while not Folding.objects.filter(pk=1).update(number=F("number") + 1):  # the lock: others wait for our end
+            Folding.objects.get_or_create(pk=1)  # whoever only finds it here does not hold it yet
         rows = list(Stream.objects.filter(folded=False).order_by("pk").values(*_WANTED)[:FOLD_ROWS])
         if rows:
             _store(_gathered(rows))
