@@ -76,12 +76,14 @@ def fold() -> int:
         return len(rows)
 
 
-def prune() -> None:
-    """Now and then, let go of rows and roll-ups whose time is over."""
+def prune() -> bool:
+    """Now and then, let go of rows and roll-ups whose time is over. Whether it was time."""
     now = time.monotonic()
-    if not _pruned[0] or now - _pruned[0] > PRUNE_SECONDS:
+    due = not _pruned[0] or now - _pruned[0] > PRUNE_SECONDS
+    if due:
         _pruned[0] = now
         prune_now()
+    return due
 
 
 def prune_now() -> None:
