@@ -283,6 +283,27 @@ def test_a_webhook_that_says_nothing_keeps_no_other_from_its_notice(told: None) 
     wait(lambda: Notice.objects.get(budget__period="day").settled)
 
 
+def test_a_webhook_that_sends_elsewhere_is_not_followed(told: None) -> None:
+    with ScriptedUpstream(GOOD) as inner:
+        away = f"HTTP/1.1 307 Temporary Redirect\r\nLocation: {inner.url}/\r\nContent-Length: 0\r\n\r\n".encode()
+        with ScriptedUpstream([Send(away)], GOOD) as hook:
+            put(limit=100, webhookUrl=hook.url)
+            spend(90)
+            assert notice(["default"])
+            Courier().wake()
+            assert hook.wait_requests(2)
+            wait(lambda: Notice.objects.filter(settled=True, attempts=2).exists())
+        assert not inner.requests
+
+
+def test_where_people_sign_in_no_webhook_leads_inside(people: People) -> None:  # noqa: F811
+    owner = people.client("owner")
+    for url in ("http://127.0.0.1:1/", "https://10.0.0.1/", "http://[::1]/", "https://localhost/", "http://a.example/"):
+        answer = owner.put(f"{BUDGETS}tokens/day/", {"limit": 1, "webhookUrl": url}, content_type="application/json")
+        assert (answer.status_code, answer.json()["field"]) == (400, "webhookUrl"), url
+    assert not Budget.objects.exists()
+
+
 def test_notices_of_long_ago_are_let_go_of(told: None) -> None:
     put(limit=100)
     given = {"budget": Budget.objects.get(), "kind": "budget.warning", "body": "{}", "due": 0.0}
