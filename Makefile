@@ -39,7 +39,7 @@ bench: ## CPU an event, memory, time to first token, beside other ways
 
 soak: ## break streams in every way, at length; ARGS='--scale 0.05' for a few minutes
 	@scripts/install test
-	@HEADRACE_TEST_EXAMPLES=200 $(PYTHON_HERE) -m pytest tests/integration/test_document.py
+	@TEST_EXAMPLES=200 $(PYTHON_HERE) -m pytest tests/integration/test_document.py
 	@$(PYTHON_HERE) -m soak $(ARGS)
 
 # uv finds one set of versions for every system and Python from 3.11 on; the locks name no registry.

@@ -85,3 +85,19 @@ def test_no_key_is_kept_of_a_request() -> None:
     kept.asked(request(), (KEY,))
     assert kept.told()["attempts"][0]["request"]["headers"] == {"authorization": "[hidden]", "content-type": "x"}
     assert KEY not in repr(kept._asked)
+
+
+def test_headers_count_too() -> None:
+    before, kept = ROOM.held, Capture()
+    headers = {f"x-{n}": "v" * 1000 for n in range(30)}
+    for _ in range(3):
+        kept.asked(request(), (KEY,))
+        kept.answered(503, headers)
+    assert ROOM.held - before > 90_000
+    for _ in range(200):
+        kept.asked(request(), (KEY,))
+        kept.answered(503, headers)
+    assert kept.cut
+    assert ROOM.held - before <= MOST_OF_ONE
+    held = sum(len(value) for each in kept.told()["attempts"] for value in each["response"]["headers"].values())
+    assert held <= MOST_OF_ONE

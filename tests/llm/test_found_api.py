@@ -67,6 +67,14 @@ def test_a_server_that_says_nothing_is_not_waited_for(rows: Any) -> None:
     assert "silent" not in providers
 
 
+def test_a_server_that_is_asked_by_a_unix_socket_has_no_port(rows: Any) -> None:
+    with ScriptedUpstream([Send(LISTED)]) as upstream:
+        rows(here=upstream.url)
+        answer = Client(headers=SELF).get("/api/found/", SERVER_PORT="None")  # as Django reads what uvicorn says
+    assert answer.status_code == 200
+    assert any(each["providerId"] == "here" for each in answer.json()["models"])
+
+
 def test_a_key_of_the_environment_is_offered_and_never_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not any(each["keyHere"] for each in found())
     monkeypatch.setenv("OPENAI_API_KEY", KEY)

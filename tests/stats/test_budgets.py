@@ -17,13 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.stats import webhooks
-from headrace.stats.budgets import gate, notice, period_of
+from headrace.stats.budgets import Gate, gate, notice, period_of
 from headrace.stats.folding import fold_all
 from headrace.stats.models import Budget, Notice, Stream
 from headrace.stats.recording import Recorder
 from headrace.stats.webhooks import Courier, signature, wait_after
 from headrace.testing import FakeModel
-from headrace.testing.steps import Send, response
+from headrace.testing.steps import Hold, Send, response
 from headrace.testing.upstream import ScriptedUpstream
 from tests.common.test_hooks import quiet
 from tests.people.conftest import SELF, People, people, required  # noqa: F401 - fixtures
@@ -233,6 +233,85 @@ async def test_a_database_that_is_away_refuses_nobody(caplog: pytest.LogCaptureF
     gate.forget()
     await asyncio.wait_for(gate("default"), 5)
     assert "could not be looked at" in caplog.text
+
+
+async def test_a_burst_of_chats_is_one_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[str] = []
+
+    def looked(project: str) -> tuple[None, float]:
+        looks.append(project)
+        return None, time.monotonic() + 60
+
+    fresh = Gate()
+    fresh._believed["p"] = (None, 0.0)
+    monkeypatch.setattr(fresh, "_looked", looked)
+    await asyncio.gather(*(fresh("p") for _ in range(50)))
+    assert looks == ["p"]
+
+
+@pytest.mark.parametrize(
+    ("days", "path", "status"),
+    [
+        ({"STATS_DAYS": 0}, "tokens/day/", 409),
+        ({"STATS_SUMMARY_DAYS": 7}, "tokens/month/", 409),
+        ({"STATS_SUMMARY_DAYS": 7}, "tokens/day/", 200),
+        ({"STATS_DAYS": 1, "STATS_SUMMARY_DAYS": 32}, "tokens/month/", 200),
+    ],
+)
+def test_what_is_not_counted_as_long_has_no_budget(
+    told: None, headrace_settings: Any, days: dict[str, int], path: str, status: int
+) -> None:
+    headrace_settings.HEADRACE = days
+    answer = put(path, status, limit=1)
+    assert status == 200 or "HEADRACE_STATS_" in answer["error"]
+    assert Budget.objects.exists() == (status == 200)
+
+
+def test_a_webhook_that_says_nothing_keeps_no_other_from_its_notice(told: None) -> None:
+    with ScriptedUpstream([Hold()]) as silent:
+        with ScriptedUpstream(GOOD) as hook:
+            put("tokens/day/", limit=100, webhookUrl=silent.url)
+            spend(90)
+            assert notice(["default"])
+            put("tokens/month/", limit=100, webhookUrl=hook.url)
+            assert notice(["default"])
+            Courier().wake()
+            assert silent.wait_requests(1)
+            wait(lambda: Notice.objects.filter(settled=True, budget__period="month").exists())
+        assert Notice.objects.get(budget__period="day").attempts == 0
+        Budget.objects.filter(period="day").update(webhook_url="")
+    wait(lambda: Notice.objects.get(budget__period="day").settled)
+
+
+def test_a_webhook_that_sends_elsewhere_is_not_followed(told: None) -> None:
+    with ScriptedUpstream(GOOD) as inner:
+        away = f"HTTP/1.1 307 Temporary Redirect\r\nLocation: {inner.url}/\r\nContent-Length: 0\r\n\r\n".encode()
+        with ScriptedUpstream([Send(away)], GOOD) as hook:
+            put(limit=100, webhookUrl=hook.url)
+            spend(90)
+            assert notice(["default"])
+            Courier().wake()
+            assert hook.wait_requests(2)
+            wait(lambda: Notice.objects.filter(settled=True, attempts=2).exists())
+        assert not inner.requests
+
+
+def test_where_people_sign_in_no_webhook_leads_inside(people: People) -> None:  # noqa: F811
+    owner = people.client("owner")
+    for url in ("http://127.0.0.1:1/", "https://10.0.0.1/", "http://[::1]/", "https://localhost/", "http://a.example/"):
+        answer = owner.put(f"{BUDGETS}tokens/day/", {"limit": 1, "webhookUrl": url}, content_type="application/json")
+        assert (answer.status_code, answer.json()["field"]) == (400, "webhookUrl"), url
+    assert not Budget.objects.exists()
+
+
+def test_notices_of_long_ago_are_let_go_of(told: None) -> None:
+    put(limit=100)
+    given = {"budget": Budget.objects.get(), "kind": "budget.warning", "body": "{}", "due": 0.0}
+    now = now_minute()
+    for name, days, settled in (("old", 91, True), ("waits", 91, False), ("this month", 31, True)):
+        Notice.objects.create(notice_id=name, start=now - days * 1440 - len(name), settled=settled, **given)
+    webhooks.prune()
+    assert set(Notice.objects.values_list("notice_id", flat=True)) == {"waits", "this month"}
 
 
 @given(st.floats(1.7e9, 2.0e9), st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"]))

@@ -151,3 +151,46 @@ def test_what_is_too_old_goes_and_its_sums_stay(rows: list[Stream], headrace_set
     alone = Asked("default", end - 7 * 1440, end, ZoneInfo("UTC"), "model", {"caller": "1"})
     assert (before.complete, figures.totals(alone).complete) == (True, False)
     assert min(RollUp.objects.values_list("start", flat=True)) >= end - 9 * 1440
+
+
+def test_groups_beyond_the_bound_are_one(rows: list[Stream], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = Asked("default", now_minute() - 9 * 1440 - 1, now_minute() + 1, ZoneInfo("UTC"), "outcome")
+    whole = figures.totals(asked).rows
+    monkeypatch.setattr(figures, "MOST_GROUPS", 3)
+    found = figures.totals(asked).rows
+    assert len(found) == 3
+    assert {each["outcome"] for each in found} == {each["outcome"] for each in whole[:2]} | {"other"}
+    for name in NAMES.values():
+        assert sum(each[name] for each in found) == sum(each[name] for each in whole)
+    points = figures.series(asked, "day").rows
+    assert {each["outcome"] for each in points} == {each["outcome"] for each in found}
+    assert sum(each["streams"] for each in points) == len(rows)
+
+
+@pytest.mark.parametrize("exact_rows", [0, 10_000])
+def test_percentiles_of_groups_beyond_the_bound_are_those_of_all_of_them(
+    rows: list[Stream], monkeypatch: pytest.MonkeyPatch, exact_rows: int
+) -> None:
+    asked = Asked("default", now_minute() - 9 * 1440 - 1, now_minute() + 1, ZoneInfo("UTC"), "outcome")
+    monkeypatch.setattr(figures, "EXACT_ROWS", exact_rows)
+    whole = figures.percentiles(asked, "duration", None).rows
+    monkeypatch.setattr(figures, "MOST_GROUPS", 3)
+    found = figures.percentiles(asked, "duration", None).rows
+    assert len(found) == 3
+    assert sum(each["count"] for each in found) == len(rows)
+    assert max(each["most"] for each in found) == max(each["most"] for each in whole)
+
+
+def test_points_are_bounded_however_many_buckets_there_are(rows: list[Stream], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = Asked("default", now_minute() - 5 * 1440, now_minute() + 1, ZoneInfo("UTC"), "outcome")
+    monkeypatch.setattr(figures, "MOST_POINTS", 300)
+    found = figures.series(asked, "hour").rows
+    assert len(found) <= 300
+    assert len({each["outcome"] for each in found}) == 2
+
+
+def test_what_is_older_than_the_sums_is_not_complete(rows: list[Stream], headrace_settings: Any) -> None:
+    headrace_settings.HEADRACE = {"STATS_DAYS": 1, "STATS_SUMMARY_DAYS": 3}
+    end = now_minute()
+    for days, complete in ((2, True), (4, False)):
+        assert figures.totals(Asked("default", end - days * 1440, end, ZoneInfo("UTC"))).complete is complete

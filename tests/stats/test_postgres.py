@@ -16,7 +16,7 @@ from headrace.config.databases import database
 from headrace.stats import figures, folding
 from headrace.stats.asked import Asked
 from headrace.stats.folding import fold, fold_all, prune_now
-from headrace.stats.models import Budget, Notice, RollUp, Stream
+from headrace.stats.models import Budget, Folding, Notice, RollUp, Stream
 from headrace.stats.streams import found
 from headrace.stats.webhooks import take
 from tests.postgres import Postgres
@@ -100,8 +100,11 @@ def test_percentiles_and_the_slowest(postgres: None, monkeypatch: pytest.MonkeyP
     prune_now()
 
 
-def test_several_that_fold_at_once_count_each_row_once(postgres: None) -> None:
+@pytest.mark.parametrize("first", [False, True])
+def test_several_that_fold_at_once_count_each_row_once(postgres: None, *, first: bool) -> None:
     spread_rows(1000, days=3)
+    if first:
+        Folding.objects.all().delete()
 
     def work() -> None:
         try:

@@ -30,6 +30,8 @@ MAX_ROWS = 500
 MAX_FILE = 1024 * 1024
 """Bytes of the file: a thousand times what a row takes."""
 NO_TAGS = "none"
+SIGN_IN = "oidc"
+"""The name, beside those of providers, under which the OpenID Connect provider may have a proxy of its own."""
 
 _NAME = r"^[a-z0-9][a-z0-9.-]{0,63}\Z"
 
@@ -88,7 +90,7 @@ def resolve(provider_id: str, endpoint: str = "") -> Provider:
 
 def check_proxied() -> None:
     """SettingError where `HEADRACE_UPSTREAM_PROXY` names a provider that is none: its calls would take another way."""
-    known = {row.name for row in all_rows()}
+    known = {row.name for row in all_rows()} | {SIGN_IN}
     for name, _ in get_settings().upstream_proxy:
         if name != "*" and name not in known:
             near = difflib.get_close_matches(name, known, n=1)

@@ -50,7 +50,7 @@ async def find_models(request: HttpRequest) -> FoundModels:
     if not get_settings().local:
         return FoundModels(models=[])
     rows = list(all_rows())
-    here = _servers(rows, own=int(request.get_port()))
+    here = _servers(rows, own=request.get_port())
     listed = await on_stream_loop(request, _listed(here))
     keyed = [_found(row, USUAL_MODELS[row.name], key=True) for row in rows if _offers(row)]
     return FoundModels(models=[*listed, *keyed])
@@ -60,13 +60,13 @@ def _offers(row: Provider) -> bool:
     return row.name in USUAL_MODELS and environment_key(row) != ""
 
 
-def _servers(rows: Iterable[Provider], own: int) -> list[Provider]:
-    """The rows whose address is on this machine: one for each port, and not this server's."""
+def _servers(rows: Iterable[Provider], own: str) -> list[Provider]:
+    """The rows whose address is on this machine: one for each port, and not this server's own, if it has one."""
     found: dict[int, Provider] = {}
     for row in rows:
         address = urlsplit(row.base_url)
         port = address.port or 80
-        if address.scheme == "http" and address.hostname in LOOPBACK and port != own:
+        if address.scheme == "http" and address.hostname in LOOPBACK and str(port) != own:
             found.setdefault(port, row)
     return list(found.values())
 

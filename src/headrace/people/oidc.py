@@ -90,6 +90,8 @@ def _claims(client: Any, request: HttpRequest) -> dict[str, Any]:
 def _client(settings: Settings) -> Any:
     try:
         from authlib.integrations.django_client import OAuth
+
+        from headrace.people.oidc_network import session_class
     except ImportError:
         raise RequestError(f"what signs in at providers is not installed: {INSTALL}", status=503) from None
     options = {"scope": "openid email profile", "code_challenge_method": "S256", "default_timeout": PROVIDER_SECONDS}
@@ -98,8 +100,9 @@ def _client(settings: Settings) -> Any:
         client_id=settings.oidc_client_id,
         client_secret=settings.oidc_client_secret or None,
         server_metadata_url=f"{settings.oidc_issuer}/.well-known/openid-configuration",
-        client_kwargs=options | ({"verify": settings.ca_bundle} if settings.ca_bundle else {}),
+        client_kwargs=options,
     )
+    client.client_cls = session_class(settings)
     metadata = client.load_server_metadata()
     if str(metadata.get("issuer", "")).rstrip("/") != settings.oidc_issuer:
         raise ValueError("the provider names another issuer than HEADRACE_OIDC_ISSUER")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -26,6 +26,8 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "caller": ("caller",),
 }
 DEFAULT_MINUTES = DAY
+FIRST, LAST = date(1970, 1, 1), date(3000, 1, 1)
+"""Moments lie between these: no stream is older, and every one of them is a day in every zone."""
 TOKEN_KEYS = "token:"  # noqa: S105 - how the keys of programs begin, in rows
 
 
@@ -69,9 +71,9 @@ class Asked:
 def asked(project: str, given: Mapping[str, Any]) -> Asked:
     """The query that these parameters put. RequestError names the one that is wrong."""
     zone = zone_named(given.get("zone") or "UTC")
-    end = _minute(given.get("to"), zone, up=True)
+    end = _minute(given, "to", zone, up=True)
     end = int(time.time()) // 60 + 1 if end is None else end
-    start = _minute(given.get("from_"), zone)
+    start = _minute(given, "from", zone)
     start = end - DEFAULT_MINUTES if start is None else start
     if start >= end:
         raise RequestError("from must be before to", field="from")
@@ -84,6 +86,11 @@ def rows_since() -> int:
     return int(time.time() - get_settings().stats_days * 86_400) // 60 + 1
 
 
+def sums_since() -> int:
+    """The minute from which on the sums by hour and day are kept."""
+    return int(time.time() - get_settings().stats_summary_days * 86_400) // 60 + 1
+
+
 def zone_named(name: str) -> ZoneInfo:
     """RequestError for what is no zone."""
     try:
@@ -93,9 +100,12 @@ def zone_named(name: str) -> ZoneInfo:
         raise RequestError(message, field="zone") from None
 
 
-def _minute(moment: datetime | None, zone: ZoneInfo, *, up: bool = False) -> int | None:
-    """Whole minutes; a moment without an offset is the zone's."""
+def _minute(given: Mapping[str, Any], name: str, zone: ZoneInfo, *, up: bool = False) -> int | None:
+    """Whole minutes; a moment without an offset is the zone's. RequestError for one that is far from all streams."""
+    moment: datetime | None = given.get("from_" if name == "from" else name)
     if moment is None:
         return None
+    if not FIRST <= moment.date() <= LAST:
+        raise RequestError(f"{name} must be between the years {FIRST.year} and {LAST.year}", field=name)
     seconds = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp()
     return int(-(-seconds // 60) if up else seconds // 60)

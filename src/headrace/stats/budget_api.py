@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -24,9 +25,11 @@ from headrace.stats.naming import is_owner
 from headrace.stats.spans import moment
 
 router = Router(tags=["budgets"])
-FAILED: dict[Any, Any] = {frozenset({400, 401, 403, 404, 429}): ErrorAnswer}
+FAILED: dict[Any, Any] = {frozenset({400, 401, 403, 404, 409, 429}): ErrorAnswer}
 ONE = "/projects/{project_id}/budgets/{measure}/{period}/"
 MAX_LIMIT = 1e15
+PERIOD_DAYS: Mapping[Period, int] = {"day": 2, "month": 32}
+"""The longest that a period's first stream is back, in whichever zone."""
 SECRET_BYTES = 32
 LEAST_SECRET = 16
 
@@ -92,6 +95,7 @@ def set_budget(
     request: HttpRequest, project_id: str, measure: BudgetMeasure, period: Period, budget: NewBudget
 ) -> dict[str, Any]:
     project = asked_project_key(request, project_id)
+    _check_counted(period)
     zone = zone_named(budget.zone).key
     url = None if budget.webhook_url is None else _address(budget.webhook_url)
     found, _ = Budget.objects.get_or_create(
@@ -112,6 +116,15 @@ def delete_budget(request: HttpRequest, project_id: str, measure: BudgetMeasure,
     Budget.objects.filter(project=project, measure=measure, period=period).delete()
     gate.forget()
     return Status(204, None)
+
+
+def _check_counted(period: Period) -> None:
+    """A budget of what is not counted, or not as long as it lasts, would never be spent."""
+    settings, days = get_settings(), PERIOD_DAYS[period]
+    name = "STATS_SUMMARY_DAYS" if settings.stats_days else "STATS_DAYS"
+    if not settings.stats_days or settings.stats_summary_days < days:
+        message = f"a budget of a {period} needs statistics of {days} days: HEADRACE_{name} is less"
+        raise RequestError(message, field="period", code="conflict", status=409)
 
 
 def _address(url: str) -> str:

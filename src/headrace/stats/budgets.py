@@ -103,6 +103,8 @@ class Gate:
         """BudgetError where the project has spent what it may."""
         known = self._believed.get(project)
         if known is None or time.monotonic() >= known[1]:
+            if known is not None:  # meanwhile the others of a burst believe what was
+                self._believed[project] = (known[0], time.monotonic() + BELIEVED_SECONDS)
             known = await in_database(lambda: self._looked(project))
         full = known[0]
         if full is not None and time.time() < full.end * 60:

@@ -5,13 +5,13 @@ Names are those of the wire. Times are in the zone that was asked for.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, floor
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from headrace.stats.asked import Asked, rows_since
+from headrace.stats.asked import Asked, rows_since, sums_since
 from headrace.stats.folding import SUMS
 from headrace.stats.reading import Place, sketches, sums, values
 from headrace.stats.spans import Bucket, Cover, cover, edges_of, moment
@@ -49,6 +49,13 @@ NAMES: Mapping[str, str] = {
     "readers": "readers",
 }
 COST_DIGITS = 10
+OTHER = "other"
+MOST_GROUPS = 500
+"""In one answer: whoever chats names the models, and may name a new one each time."""
+MOST_POINTS = 50_000
+"""In one answer, of all buckets and groups: some 20 MB."""
+
+T = TypeVar("T")
 
 assert set(NAMES) == {"streams", "cost", "priced", *SUMS}
 
@@ -67,7 +74,7 @@ class Table:
 def totals(asked: Asked) -> Table:
     """One row for each group that has streams, those with the most first; without a group, one row."""
     found = _cover(asked, [asked.start, asked.end])
-    groups = sums(asked, found)
+    groups = _bounded(sums(asked, found), _streams, _add)
     if not asked.dims and not groups:
         groups = {(0, ()): dict.fromkeys(NAMES, 0)}
     rows = [_group(asked, key) | _shown(each) for (_, key), each in groups.items()]
@@ -78,7 +85,8 @@ def totals(asked: Asked) -> Table:
 def series(asked: Asked, bucket: Bucket) -> Table:
     """A row for each bucket and group that has streams, in order of time. A bucket without streams has none."""
     found = _cover(asked, edges_of(asked.start, asked.end, bucket, asked.zone))
-    rows = [_at(asked, found, n) | _group(asked, key) | _shown(each) for (n, key), each in _ordered(sums(asked, found))]
+    points = _bounded(sums(asked, found), _streams, _add, buckets=len(found.edges) - 1)
+    rows = [_at(asked, found, n) | _group(asked, key) | _shown(each) for (n, key), each in _ordered(points)]
     return Table(rows, found.edges[0], found.edges[-1], _is_complete(asked, found))
 
 
@@ -89,7 +97,7 @@ def percentiles(asked: Asked, measure: Measure, bucket: Bucket | None) -> Table:
     column = COLUMNS[measure]
     most = EXACT_ROWS if asked.facet else MOST_ROWS
     exact = values(asked, column, most) if asked.start >= rows_since() or not asked.facet else None
-    spread = _sketched(sketches(asked, found, column)) if exact is None else _exact(exact, found)
+    spread = _sketched(asked, found, column) if exact is None else _exact(exact, found)
     rows = [(_at(asked, found, n) if bucket else {}) | _group(asked, key) | each for (n, key), each in _ordered(spread)]
     method: Method = "sketched" if exact is None else "exact"
     return Table(rows, found.edges[0], found.edges[-1], _is_complete(asked, found), method)
@@ -101,7 +109,37 @@ def _cover(asked: Asked, edges: Sequence[int]) -> Cover:
 
 def _is_complete(asked: Asked, found: Cover) -> bool:
     """Whether all that the range asks for is still kept in the form that can answer."""
-    return asked.facet is not None or found.edges[0] >= rows_since()
+    return found.edges[0] >= (sums_since() if asked.facet else rows_since())
+
+
+def _bounded(
+    found: dict[Place, T], size: Callable[[T], float], add: Callable[[T, T], None], *, buckets: int = 1
+) -> dict[Place, T]:
+    """The largest groups as they are, and all that are too many as one: `other`."""
+    sizes: Counter[tuple[str, ...]] = Counter()
+    for (_, key), each in found.items():
+        sizes[key] += size(each)  # type: ignore[assignment]
+    most = min(MOST_GROUPS, MOST_POINTS // buckets)
+    if len(sizes) <= most:
+        return found
+    kept = {key for key, _ in sizes.most_common(most - 1)}
+    bounded: dict[Place, T] = {}
+    for (n, key), each in found.items():
+        place = n, key if key in kept else (OTHER,) * len(key)
+        if place in bounded:
+            add(bounded[place], each)
+        else:
+            bounded[place] = each
+    return bounded
+
+
+def _streams(found: Mapping[str, float]) -> float:
+    return found["streams"]
+
+
+def _add(found: dict[str, float], more: Mapping[str, float]) -> None:
+    for name, value in more.items():
+        found[name] += value
 
 
 def _ordered(found: Mapping[Place, Any]) -> list[tuple[Place, Any]]:
@@ -121,7 +159,9 @@ def _shown(found: Mapping[str, float]) -> dict[str, Any]:
     return shown | {"cost": round(float(found["cost"]), COST_DIGITS)}
 
 
-def _sketched(found: Mapping[Place, Sketch]) -> dict[Place, dict[str, Any]]:
+def _sketched(asked: Asked, buckets: Cover, column: str) -> dict[Place, dict[str, Any]]:
+    found = sketches(asked, buckets, column)
+    found = _bounded(found, lambda each: each.count, Sketch.merge, buckets=len(buckets.edges) - 1)
     return {place: _of_sketch(each) for place, each in found.items()}
 
 
@@ -129,7 +169,8 @@ def _exact(found: Iterable[tuple[int, tuple[str, ...], float]], buckets: Cover) 
     lists: dict[Place, list[float]] = defaultdict(list)
     for minute, group, value in found:
         lists[buckets.bucket_of(minute), group].append(value)
-    return {place: _of_values(each) for place, each in lists.items()}
+    bounded = _bounded(lists, len, list.extend, buckets=len(buckets.edges) - 1)
+    return {place: _of_values(each) for place, each in bounded.items()}
 
 
 def _of_sketch(sketch: Sketch) -> dict[str, Any]:

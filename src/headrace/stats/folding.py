@@ -63,10 +63,10 @@ def fold_all() -> int:
 
 
 def fold() -> int:
-    """Fold some rows; how many. None where another process does it now."""
+    """Fold some rows, once whoever folds now has done; how many."""
     with transaction.atomic():
-        if not Folding.objects.filter(pk=1).update(number=F("number") + 1):  # the lock: others wait for our end
-            Folding.objects.get_or_create(pk=1, defaults={"number": 1})
+        while not Folding.objects.filter(pk=1).update(number=F("number") + 1):  # the lock: others wait for our end
+            Folding.objects.get_or_create(pk=1)  # whoever only finds it here does not hold it yet
         rows = list(Stream.objects.filter(folded=False).order_by("project", "started").values(*_WANTED)[:FOLD_ROWS])
         if rows:
             _store(_gathered(rows))
@@ -74,12 +74,14 @@ def fold() -> int:
         return len(rows)
 
 
-def prune() -> None:
-    """Now and then, let go of rows and roll-ups whose time is over."""
+def prune() -> bool:
+    """Now and then, let go of rows and roll-ups whose time is over. Whether it was time."""
     now = time.monotonic()
-    if not _pruned[0] or now - _pruned[0] > PRUNE_SECONDS:
+    due = not _pruned[0] or now - _pruned[0] > PRUNE_SECONDS
+    if due:
         _pruned[0] = now
         prune_now()
+    return due
 
 
 def prune_now() -> None:

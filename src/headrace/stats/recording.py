@@ -18,10 +18,9 @@ from headrace.common.conf import get_settings
 from headrace.common.draining import end_with_the_process, farewells
 from headrace.common.streams.live import record_all
 from headrace.common.streams.records import Happening, StreamRecord, observe, observe_lost
-from headrace.stats import budgets, folding
+from headrace.stats import budgets, folding, webhooks
 from headrace.stats.models import Stream
 from headrace.stats.rows import row_of
-from headrace.stats.webhooks import courier
 
 GATHER_SECONDS = 0.3
 """Between a stream's end and its row: with what the readers of its last batch are given, less than a second."""
@@ -165,14 +164,15 @@ class Recorder:
         """What these projects have spent may be worth telling."""
         try:
             if budgets.notice(projects):
-                courier.wake()
+                webhooks.courier.wake()
         except Exception as error:
             logger.warning("budgets could not be looked at: %s", type(error).__name__)
 
     def _fold(self) -> None:
         try:
             folding.fold_all()
-            folding.prune()
+            if folding.prune():
+                webhooks.prune()
         except Exception as error:
             logger.warning("statistics could not be rolled up, and will be: %s", type(error).__name__)
         finally:

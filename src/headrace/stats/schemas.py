@@ -14,7 +14,9 @@ from headrace.stats.figures import Measure, Method
 from headrace.stats.spans import Bucket
 
 Format = Literal["json", "csv"]
-Name = Annotated[str | None, Field(max_length=200)]
+NO_NUL = r"^[^\x00]*$"
+"""PostgreSQL has no text with such a character, not even to look for."""
+Name = Annotated[str | None, Field(max_length=200, pattern=NO_NUL)]
 MAX_STREAMS = 200
 
 
@@ -31,7 +33,7 @@ class Filters(Schema):
     provider: Name = None
     model: Name = None
     outcome: Name = None
-    caller: Annotated[str | None, Field(max_length=200, description="A person's or program's key; for owners.")] = None
+    caller: Annotated[Name, Field(description="A person's or program's key; for owners.")] = None
 
 
 class TotalsQuery(Filters):

@@ -30,10 +30,14 @@ CLAIM_SECONDS = 60.0
 """A worker that took a notice and died: another takes it after this long."""
 FIRST_WAIT = 2.0
 LONGEST_WAIT = 3600.0
+AT_ONCE = 8
+"""Notices on their way at the same time: a webhook that says nothing for 15 s keeps seven others from nothing."""
 LOOK_SECONDS = 60.0
 """Between two looks while something waits: other workers' notices are seen so."""
 GIVEN_UP_SECONDS = 30 * 86_400.0
 """A month after it was made a notice of a day or a month tells nobody anything."""
+KEPT_SECONDS = 3 * GIVEN_UP_SECONDS
+"""After its period began: as long as that runs, the notice says that it was told."""
 
 logger = logging.getLogger("headrace.budgets")
 
@@ -101,11 +105,18 @@ class Courier:
 
     async def _deliver(self) -> float | None:
         """Send what is due; seconds until the next is, None where nothing waits."""
-        while (parcel := await in_database(take)) is not None:
-            problem = await send(parcel)
-            await in_database(lambda parcel=parcel, problem=problem: settle(parcel, problem))  # type: ignore[misc]
+        async with asyncio.TaskGroup() as group:
+            for _ in range(AT_ONCE):
+                group.create_task(_deliver_in_turn())
         due = await in_database(lambda: Notice.objects.filter(settled=False).order_by("due").first())
         return None if due is None else max(due.due - time.time(), 0.1)
+
+
+async def _deliver_in_turn() -> None:
+    """Send what is due, one after another."""
+    while (parcel := await in_database(take)) is not None:
+        problem = await send(parcel)
+        await in_database(lambda parcel=parcel, problem=problem: settle(parcel, problem))  # type: ignore[misc]
 
 
 courier = Courier()
@@ -144,6 +155,12 @@ async def send(parcel: Parcel) -> str:
         return f"{error.code}: {error.message}"
     answer.close()
     return "" if 200 <= answer.status < 300 else f"it answered {answer.status}"
+
+
+def prune() -> None:
+    """Let go of what was told in periods that are long over."""
+    oldest = int(time.time() - KEPT_SECONDS) // 60
+    Notice.objects.filter(settled=True, start__lt=oldest).delete()
 
 
 def settle(parcel: Parcel, problem: str) -> None:

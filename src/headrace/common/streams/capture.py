@@ -89,15 +89,16 @@ class Capture:
     def asked(self, request: HTTPRequest, secrets: tuple[str, ...]) -> None:
         """This is about to be sent."""
         self._now_asked = None
-        if self._takes(len(request.body)):
-            sent = {name.lower(): _sent(name, value) for name, value in request.headers.items()}
+        sent = {name.lower(): _sent(name, value) for name, value in request.headers.items()}
+        if self._takes(len(request.body) + len(request.url) + _size(sent)):
             self._now_asked = _Asked(self._now(), request.url, sent, request.body, secrets)
             self._asked.append(self._now_asked)
 
     def answered(self, status: int, headers: Mapping[str, str]) -> None:
         """The head of the answer has arrived."""
         if (asked := self._now_asked) is not None:
-            asked.answered, asked.status, asked.headers = self._now(), status, dict(headers)
+            asked.answered, asked.status = self._now(), status
+            asked.headers = dict(headers) if self._takes(_size(headers)) else {}
 
     def read(self, data: bytes) -> None:
         """These bytes of its body have arrived."""
@@ -147,6 +148,10 @@ def _attempt(asked: _Asked) -> dict[str, Any]:
         "frames": [] if asked.answered is None else list(_frames(asked)),
         "error": {"code": failed[0], "message": scrub(failed[1], secrets)} if failed else None,
     }
+
+
+def _size(headers: Mapping[str, str]) -> int:
+    return sum(len(name) + len(value) for name, value in headers.items())
 
 
 def _sent(name: str, value: str) -> str:
