@@ -141,7 +141,7 @@ export const REQUESTS: Record<string, Said> = {
   unknown_configuration: {
     en: ["This model is no longer stored", "Its configuration was removed. Choose another model in the head of the pane."],
     zh: ["该模型已不在列表中", "其配置已被删除。请在窗格顶部选择其他模型。"],
-    action: "reload",
+    action: "retry",
   },
   unknown_provider: {
     en: ["This server does not know the provider", "Its name is not on the list of this server."],
