@@ -94,7 +94,8 @@ REFUSALS = [
     (413, "body_too_large", "the body is larger than 8388608 bytes", "Shorten the question"),
     (503, "too_many_streams", "this server runs 5000 streams", "Ask again in"),
     (401, "unauthenticated", "log in first", "Sign in"),
-    (404, "unknown_configuration", "there is no such configuration", "Load the page again"),
+    (404, "unknown_configuration", "there is no such configuration", "Ask again"),
+    (405, "method_not_allowed", "this is not asked by POST", "Load the page again"),
     (400, "bad_request", "temperature must be a number", "Look at the settings"),
     (409, "key_unreadable", "the key cannot be read", "Change the key"),
 ]
@@ -107,7 +108,7 @@ async def test_a_refusal_offers_what_mends_it(
     page = await playground(browser, server.url, [stored(server, upstream, "a")])
     await page.route("**/chat/stream/", refusing(status, code, message, **{"Retry-After": "400"}))
     await ask(page, "a long question")
-    await page.get_by_role("button", name=action).click()
+    await page.locator("article").get_by_role("button", name=action).first.click()
     if code == "egress_refused":
         await expect(page.locator("article code")).to_have_text(LINE)
     elif code == "body_too_large":
