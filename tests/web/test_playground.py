@@ -99,13 +99,17 @@ async def test_a_reload_in_mid_answer_loses_nothing(
     await closed(page)
 
 
+CUTS = 4
+"""A browser may drop what had come when it hears of the break, so that some joins bring nothing, and pauses grow."""
+
+
 @pytest.mark.parametrize("upstream", [long_answer(60, pause=0.03)], indirect=True)
 async def test_broken_lines_lose_nothing(data_dir: Path, browser: Browser, upstream: ScriptedUpstream) -> None:
     armed = False
 
     def plan() -> Cut:
         fate = after_bytes(1500)  # a head, and some ten events: a browser's idle connections are cut on their next use
-        return lambda data: fate(data) if armed else None
+        return lambda data: fate(data) if armed and proxy.cuts < CUTS else None
 
     with (
         LiveServer.uvicorn(data_dir, HEADRACE_COMPRESSION="no") as server,
