@@ -104,6 +104,7 @@ async def test_they_are_named_pinned_duplicated_and_deleted_with_undo(
     await expect(listed(page)).to_have_count(3)
     await act(page, "The first (copy)", "Delete")  # the one that is shown
     await expect(page.locator("article")).to_have_count(0)
+    await expect(listed(page)).to_have_count(2)  # it has left the database too, and not the page alone
     await page.reload()
     await expect(listed(page).filter(has_text=re.compile("The first|two"))).to_have_count(2)
     await closed(page)
