@@ -7,9 +7,13 @@ import asyncio
 import platform
 import sys
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from soak import scenarios
 from soak.cluster import Cluster, cluster
@@ -22,50 +26,73 @@ from soak.staying import nothing_stays
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reliability.md"
 BEGIN, END = "<!-- soak: begin -->", "<!-- soak: end -->"
 
-Plan = Sequence[tuple[Scenario, int]]
-BOTH: Plan = [(scenarios.random_disconnects, 10_000), (scenarios.every_event, 200), (scenarios.storm, 1000)]
-MEMORY: Plan = [*BOTH, (scenarios.every_byte, 50)]
-SHARED: Plan = [
-    *BOTH,
-    (scenarios.journal_restarted, 20),
-    (scenarios.killed, 200),
-    (scenarios.paused, 50),
+
+Part = tuple[Scenario, int]
+"""A scenario and its full size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What runs in turn on one cluster; what mostly waits is shared out among several clusters `at_once`."""
+
+    workers: int
+    parts: Sequence[Part]
+    settings: Mapping[str, str] = field(default_factory=dict)
+    at_once: int = 1
+
+
+BOTH: Sequence[Part] = [(scenarios.random_disconnects, 10_000), (scenarios.every_event, 200), (scenarios.storm, 1000)]
+REPLAYED = {"HEADRACE_REPLAY_SECONDS": "5"}
+PLANS = [
+    Plan(1, [*BOTH, (scenarios.every_byte, 50)]),
+    Plan(1, [(nothing_stays, 10_000)], REPLAYED),
+    Plan(2, [(nothing_stays, 10_000)], REPLAYED),
+    Plan(2, [*BOTH, (scenarios.journal_restarted, 20)]),
+    Plan(2, [(scenarios.killed, 200)], at_once=4),
+    Plan(2, [(scenarios.paused, 50)], at_once=2),
+    Plan(2, [(scenarios.rolling_restart, 200)], {"HEADRACE_DRAIN_SECONDS": "60"}),
+    Plan(1, [(counts_add_up, 10_000)]),
+    Plan(2, [(counts_add_up, 10_000)]),
+    Plan(2, [(hostile_inputs, 100_000)]),
+    Plan(1, [(noisy_neighbour, 50)], SETTINGS),
 ]
-STAYING: Plan = [(nothing_stays, 10_000)]
-ROLLING: Plan = [(scenarios.rolling_restart, 200)]
-INPUTS: Plan = [(hostile_inputs, 100_000)]
-COUNTING: Plan = [(counts_add_up, 10_000)]
-NEIGHBOUR: Plan = [(noisy_neighbour, 50)]
 
 
 async def main(scale: float, only: str) -> list[str]:
     """Rows of the table."""
     rows: list[str] = []
-    for workers, plan, settings in (
-        (1, MEMORY, {}),
-        (1, STAYING, {"HEADRACE_REPLAY_SECONDS": "5"}),
-        (2, STAYING, {"HEADRACE_REPLAY_SECONDS": "5"}),
-        (2, SHARED, {}),
-        (2, ROLLING, {"HEADRACE_DRAIN_SECONDS": "60"}),
-        (1, COUNTING, {}),
-        (2, COUNTING, {}),
-        (2, INPUTS, {}),
-        (1, NEIGHBOUR, SETTINGS),
-    ):
-        chosen = [(scenario, size) for scenario, size in plan if only in scenario.__name__]
-        if chosen:
-            async with cluster(workers, HEADRACE_LOG_FORMAT="json", **settings) as running:
-                rows += [await _row(running, scenario, max(1, round(size * scale))) for scenario, size in chosen]
+    for plan in PLANS:
+        if parts := [(scenario, size) for scenario, size in plan.parts if only in scenario.__name__]:
+            async with AsyncExitStack() as stack:
+                running = [
+                    await stack.enter_async_context(cluster(plan.workers, **plan.settings)) for _ in range(plan.at_once)
+                ]
+                rows += [await _row(running, scenario, round(size * scale)) for scenario, size in parts]
     return rows
 
 
-async def _row(running: Cluster, scenario: Scenario, size: int) -> str:
-    began = time.monotonic()
-    figures = await scenario(running, size)
-    cells = (_words(scenario.__name__), running.name, f"{size:,}", _shown(figures), f"{time.monotonic() - began:.0f} s")
+async def _row(running: Sequence[Cluster], scenario: Scenario, size: int) -> str:
+    began, each = time.monotonic(), max(1, size // len(running))
+    figures = added(await asyncio.gather(*(scenario(one, each) for one in running)))
+    took = f"{time.monotonic() - began:.0f} s"
+    cells = (_words(scenario.__name__), running[0].name, f"{each * len(running):,}", _shown(figures), took)
     row = f"| {' | '.join(cells)} |"
     print(row, flush=True)
     return row
+
+
+def added(parts: Sequence[Figures]) -> Figures:
+    """Those of several clusters as one."""
+    whole = dict(parts[0])
+    for part in parts[1:]:
+        whole = {name: _both(name, value, part[name]) for name, value in whole.items()}
+    return whole
+
+
+def _both(name: str, one: Any, other: Any) -> Any:
+    if isinstance(one, dict):
+        return dict(Counter(one) + Counter(other))
+    return max(one, other) if name.startswith(("slowest", "longest")) else one + other
 
 
 def _words(name: str) -> str:

@@ -55,18 +55,21 @@ class Client:
 
     async def start(self, name: str, events: int, pause: float, *, port: int | None = None, **fields: object) -> str:
         """Start a stream, read no more than its head, and leave; its id."""
-        body = json.dumps(
-            {
-                "messages": [{"role": "user", "content": question(name, events, pause)}],
-                "model": {"providerId": "openai", "endpoint": self.upstream, "apiKey": KEY, "modelId": "m"},
-                "streamOptions": {"onDisconnect": "continue"},
-            }
-            | fields
-        ).encode()
-        headers = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-        _, writer, head = await self.ask(port, f"POST {PLAYGROUND}/chat/stream/", headers, body)
+        options = {"streamOptions": {"onDisconnect": "continue"}} | fields
+        _, writer, head = await self._chat("default", question(name, events, pause), port, options)
         writer.transport.abort()
         return head["x-stream-id"]
+
+    async def chat(self, project: str, events: int, pause: float) -> AsyncIterator[str]:
+        """One stream on one connection: its events as they come. Raises RefusedError, IncompleteReadError."""
+        reader, writer, _ = await self._chat(project, question(project, events, pause), None, {})
+        try:
+            async for block in blocks(reader):
+                if block == "data: [DONE]":
+                    return
+                yield block
+        finally:
+            writer.transport.abort()
 
     async def read(self, reading: Reading, stream_id: str, cut: Cut = never, *, port: int | None = None) -> None:
         """Read to the end, resuming after every break. Raises TimeoutError."""
@@ -121,6 +124,14 @@ class Client:
                     return
         finally:
             writer.transport.abort()
+
+    async def _chat(
+        self, project: str, asked: str, port: int | None, fields: dict[str, object]
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, dict[str, str]]:
+        model = {"providerId": "openai", "endpoint": self.upstream, "apiKey": KEY, "modelId": "m"}
+        body = json.dumps({"messages": [{"role": "user", "content": asked}], "model": model} | fields).encode()
+        headers = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        return await self.ask(port, f"POST /api/projects/{project}/playground/chat/stream/", headers, body)
 
     async def ask(
         self, port: int | None, line: str, headers: str, body: bytes

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
+import sys
 import time
-from collections.abc import Sequence
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from statistics import median
 
-from soak.client import KEY, Client, RefusedError, blocks
-from soak.cluster import Cluster
+from soak import noise
+from soak.client import Client
+from soak.cluster import ROOT, Cluster
 from soak.scenarios import Figures
-from soak.upstream import question
 
 LIMIT = 8
 """Streams that a project may have at once: `SETTINGS`."""
 SETTINGS = {"HEADRACE_PROJECT_STREAMS": str(LIMIT)}
 QUIET = 8  # streams of the quiet project at a time: its full share
 EVENTS, PAUSE = 40, 0.02
-NOISE = 4 * LIMIT  # what the noisy one tries at once
-AGAIN_SECONDS = 0.2  # about: far less than the Retry-After that it is told
 APART = 0.05  # seconds between two starts of the quiet one
-NOISY = "noisy"
+END_SECONDS = 10.0
 
 
 @dataclass(slots=True)
@@ -34,100 +33,78 @@ class Timed:
     gaps: list[float] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class Noise:
-    streams: int = 0
-    refused: int = 0
-
-
 async def noisy_neighbour(cluster: Cluster, rounds: int) -> Figures:
-    """The quiet project's p99 alone, and beside the noisy one: the median of so many rounds of each, by turns."""
-    client, noise = cluster.client(), Noise()
+    """The quiet project's p99 alone, and beside the noisy one, of so many rounds each, by turns."""
+    client, alone, beside = cluster.client(), Timed(), Timed()
     await _make_project(client)
-    await _quiet(client)  # warms up
-    alone, beside = [], []
-    for _ in range(rounds):
-        alone.append(await _quiet(client))
-        beside.append(await _beside(client, noise))
-    assert noise.refused, "the noisy project was within its limits: nothing was tried"
-    first, first_beside = (median(_p99(each.firsts) for each in some) for some in (alone, beside))
-    gap, gap_beside = (median(_p99(each.gaps) for each in some) for some in (alone, beside))
+    await _quiet(client, Timed())  # warms up
+    async with _noisy(cluster.ports[0]) as noisy:
+        for _ in range(rounds):
+            await _quiet(client, alone)
+            await _told(noisy, "on")
+            await _quiet(client, beside)
+            noisy_figures = await _told(noisy, "off")
     return {
         "streams": 2 * rounds * QUIET,
-        "noisy_streams": noise.streams,
-        "noisy_refused": noise.refused,
-        "p99_first_event": f"{first * 1000:.1f} ms, beside it {first_beside * 1000:.1f} ms",
-        "p99_gap": f"{gap * 1000:.1f} ms, beside it {gap_beside * 1000:.1f} ms",
-        "times": f"{max(first_beside / first, gap_beside / gap):.2f}",
+        "noisy_streams": noisy_figures["streams"],
+        "noisy_refused": noisy_figures["refused"],
+        "p99_first_event": _compared(alone.firsts, beside.firsts),
+        "p99_gap": _compared(alone.gaps, beside.gaps),
     }
 
 
-async def _beside(client: Client, noise: Noise) -> Timed:
-    over = asyncio.Event()
-    noisy = [asyncio.create_task(_noisy(client, noise, over)) for _ in range(NOISE)]
+@asynccontextmanager
+async def _noisy(port: int) -> AsyncIterator[Process]:
+    command = (sys.executable, "-m", noise.__name__, str(port))
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdin=PIPE, stdout=PIPE)
     try:
-        before = noise.refused
-        while noise.refused < before + NOISE:  # it has come to its limit
-            await asyncio.sleep(APART)
-        return await _quiet(client)
+        yield process
+        process.stdin.close()  # type: ignore[union-attr]  # it is a pipe
+        await asyncio.wait_for(process.wait(), END_SECONDS)
     finally:
-        over.set()
-        await asyncio.gather(*noisy)
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def _told(noisy: Process, word: str) -> dict[str, int]:
+    assert noisy.stdin is not None
+    assert noisy.stdout is not None
+    noisy.stdin.write(f"{word}\n".encode())
+    line = await noisy.stdout.readline()
+    assert line, "the noisy project has ended before its time"
+    figures: dict[str, int] = json.loads(line)
+    return figures
 
 
 async def _make_project(client: Client) -> None:
-    body = json.dumps({"id": NOISY, "name": "Noisy"}).encode()
+    body = json.dumps({"id": noise.PROJECT, "name": "Noisy"}).encode()
     headers = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
     _, writer, _ = await client.ask(None, "POST /api/projects/", headers, body)
     writer.transport.abort()
 
 
-async def _quiet(client: Client) -> Timed:
-    timed = Timed()
-
+async def _quiet(client: Client, timed: Timed) -> None:
     async def one(place: int) -> None:
         await asyncio.sleep(place * APART)
-        await _read(client, "default", EVENTS, PAUSE, timed)
+        await _read(client, timed)
 
     await asyncio.gather(*map(one, range(QUIET)))
-    return timed
 
 
-async def _noisy(client: Client, noise: Noise, over: asyncio.Event) -> None:
-    while not over.is_set():
-        try:
-            await _read(client, NOISY, EVENTS, PAUSE, Timed())
-            noise.streams += 1
-        except RefusedError as error:
-            if error.status != 429:
-                raise
-            noise.refused += 1
-            await asyncio.sleep(AGAIN_SECONDS * (0.5 + random.random()))
-
-
-async def _read(client: Client, project: str, events: int, pause: float, timed: Timed) -> None:
+async def _read(client: Client, timed: Timed) -> None:
     """One stream to its end. Raises RefusedError."""
-    body = json.dumps(
-        {
-            "messages": [{"role": "user", "content": question(project, events, pause)}],
-            "model": {"providerId": "openai", "endpoint": client.upstream, "apiKey": KEY, "modelId": "m"},
-        }
-    ).encode()
-    headers = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-    before = time.perf_counter()
-    path = f"POST /api/projects/{project}/playground/chat/stream/"
-    reader, writer, _ = await client.ask(None, path, headers, body)
-    count = 0
-    try:
-        async for block in blocks(reader):
-            if block == "data: [DONE]":
-                break
-            now = time.perf_counter()
-            (timed.gaps if count else timed.firsts).append(now - before)
-            before, count = now, count + 1
-    finally:
-        writer.transport.abort()
-    assert count == events, (project, count)
+    before, count = time.perf_counter(), 0
+    async for _ in client.chat("default", EVENTS, PAUSE):
+        now = time.perf_counter()
+        (timed.gaps if count else timed.firsts).append(now - before)
+        before, count = now, count + 1
+    assert count == EVENTS, count
+
+
+def _compared(alone: Sequence[float], beside: Sequence[float]) -> str:
+    first, second = _p99(alone), _p99(beside)
+    return f"{first * 1000:.1f} ms, beside it {second * 1000:.1f} ms: {second / first:.2f} ×"
 
 
 def _p99(seconds: Sequence[float]) -> float:

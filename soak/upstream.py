@@ -56,7 +56,7 @@ class Upstream:
         self._loop.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, asyncio.IncompleteReadError):
+        with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):  # the last where we end
             while head := await reader.readuntil(b"\r\n\r\n"):
                 length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line[:15] == b"content-length:")
                 body = json.loads(await reader.readexactly(length))

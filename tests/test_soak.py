@@ -12,7 +12,8 @@ from soak import scenarios
 from soak.cluster import cluster
 from soak.counting import KILLED, counts_add_up
 from soak.inputs import hostile_inputs
-from soak.neighbour import LIMIT, NOISE, SETTINGS, noisy_neighbour
+from soak.neighbour import LIMIT, SETTINGS, noisy_neighbour
+from soak.noise import CLIENTS
 from soak.scenarios import Scenario
 from soak.staying import nothing_stays
 
@@ -60,7 +61,7 @@ async def test_no_input_is_answered_by_a_fault_or_ends_a_worker() -> None:
 async def test_a_noisy_project_is_refused_and_its_neighbour_is_not() -> None:
     async with cluster(1, **SETTINGS) as running:
         figures = await noisy_neighbour(running, 1)
-    assert figures["noisy_refused"] > NOISE - LIMIT
+    assert figures["noisy_refused"] > CLIENTS - LIMIT
 
 
 async def test_every_stream_is_counted_once_whatever_became_of_it() -> None:
