@@ -60,9 +60,9 @@ class Client:
         writer.transport.abort()
         return head["x-stream-id"]
 
-    async def chat(self, project: str, events: int, pause: float) -> AsyncIterator[str]:
+    async def chat(self, project: str, asked: str) -> AsyncIterator[str]:
         """One stream on one connection: its events as they come. Raises RefusedError, IncompleteReadError."""
-        reader, writer, _ = await self._chat(project, question(project, events, pause), None, {})
+        reader, writer, _ = await self._chat(project, asked, None, {})
         try:
             async for block in blocks(reader):
                 if block == "data: [DONE]":

@@ -15,12 +15,14 @@ from soak import noise
 from soak.client import Client
 from soak.cluster import ROOT, Cluster
 from soak.scenarios import Figures
+from soak.upstream import question
 
 LIMIT = 8
 """Streams that a project may have at once: `SETTINGS`."""
 SETTINGS = {"HEADRACE_PROJECT_STREAMS": str(LIMIT)}
 QUIET = 8  # streams of the quiet project at a time: its full share
 EVENTS, PAUSE = 40, 0.02
+FIRST = 0.15  # seconds until its provider says anything: as soon as a quick one does
 APART = 0.05  # seconds between two starts of the quiet one
 END_SECONDS = 10.0
 
@@ -48,8 +50,9 @@ async def noisy_neighbour(cluster: Cluster, rounds: int) -> Figures:
         "streams": 2 * rounds * QUIET,
         "noisy_streams": noisy_figures["streams"],
         "noisy_refused": noisy_figures["refused"],
-        "p99_first_event": _compared(alone.firsts, beside.firsts),
-        "p99_gap": _compared(alone.gaps, beside.gaps),
+        "p99_first_event": _compared(_p99(alone.firsts), _p99(beside.firsts)),
+        "of_it_ours": _compared(_p99(alone.firsts) - FIRST, _p99(beside.firsts) - FIRST),
+        "p99_gap": _compared(_p99(alone.gaps), _p99(beside.gaps)),
     }
 
 
@@ -95,16 +98,15 @@ async def _quiet(client: Client, timed: Timed) -> None:
 async def _read(client: Client, timed: Timed) -> None:
     """One stream to its end. Raises RefusedError."""
     before, count = time.perf_counter(), 0
-    async for _ in client.chat("default", EVENTS, PAUSE):
+    async for _ in client.chat("default", question("default", EVENTS, PAUSE, FIRST)):
         now = time.perf_counter()
         (timed.gaps if count else timed.firsts).append(now - before)
         before, count = now, count + 1
     assert count == EVENTS, count
 
 
-def _compared(alone: Sequence[float], beside: Sequence[float]) -> str:
-    first, second = _p99(alone), _p99(beside)
-    return f"{first * 1000:.1f} ms, beside it {second * 1000:.1f} ms: {second / first:.2f} ×"
+def _compared(alone: float, beside: float) -> str:
+    return f"{alone * 1000:.1f} ms, beside it {beside * 1000:.1f} ms: {beside / alone:.2f} ×"
 
 
 def _p99(seconds: Sequence[float]) -> float:

@@ -14,11 +14,11 @@ import sys
 from dataclasses import asdict, dataclass
 
 from soak.client import Client, RefusedError
-from soak.upstream import Upstream
+from soak.upstream import Upstream, question
 
 PROJECT = "noisy"
 CLIENTS = 32  # streams that it tries to have at once
-EVENTS, PAUSE = 40, 0.02
+QUESTION = question(PROJECT, events=40, pause=0.02)
 AGAIN_SECONDS = 0.2  # about: far less than the Retry-After that it is told
 LOOK_SECONDS = 0.05
 LESS_URGENT = 10  # of `nice`: what measures and what is measured come first
@@ -50,7 +50,7 @@ async def _ask(client: Client, noise: Noise, over: asyncio.Event) -> None:
     """One of its clients: where it is refused it soon asks again."""
     while not over.is_set():
         try:
-            async for _ in client.chat(PROJECT, EVENTS, PAUSE):
+            async for _ in client.chat(PROJECT, QUESTION):
                 pass
             noise.streams += 1
         except RefusedError as error:

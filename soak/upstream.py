@@ -12,9 +12,9 @@ from typing import Any
 from headrace.testing import chunk, sse, stream_head
 
 
-def question(name: str, events: int, pause: float) -> str:
-    """What to ask for: `events` events, `pause` seconds between two."""
-    return json.dumps({"name": name, "events": events, "pause": pause})
+def question(name: str, events: int, pause: float, first: float = 0) -> str:
+    """What to ask for: `events` events, `pause` seconds between two, after `first` seconds."""
+    return json.dumps({"name": name, "events": events, "pause": pause, "first": first})
 
 
 def texts(name: str, events: int) -> list[str]:
@@ -66,6 +66,7 @@ class Upstream:
     async def _answer(self, writer: asyncio.StreamWriter, asked: dict[str, Any]) -> None:
         self.asked[asked["name"]] = self.asked.get(asked["name"], 0) + 1
         writer.write(stream_head())
+        await asyncio.sleep(asked["first"])
         for text in texts(asked["name"], asked["events"]):
             writer.write(chunk(sse({"choices": [{"index": 0, "delta": {"content": text}}]})))
             await writer.drain()
