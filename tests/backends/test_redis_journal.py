@@ -8,18 +8,20 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from headrace.backends import redis_keys as rk
 from headrace.backends.journal import JournalAwayError, UnknownStreamError
+from headrace.backends.known import Known
 from headrace.backends.log import CursorError
 from headrace.backends.redis_journal import RedisJournal
 from headrace.backends.redis_leases import Leases
 from headrace.backends.redis_mirrored import pack
+from headrace.backends.stream_ids import new_stream_id
 from headrace.stream.events import Entry, Failure, Finish, ReasoningEnd, TextDelta
 from tests.backends.journal_conformance import Numbered, collect, nothing, numbered, there, write
 from tests.backends.redis_servers import RunningServer, redis_binary, valkey_binary
@@ -91,14 +93,19 @@ async def said(process: asyncio.subprocess.Process) -> str:
 
 
 async def until_total(journal: RedisJournal, stream_id: str, total: int) -> None:
-    async with asyncio.timeout(15):
-        while (await journal.known(stream_id)).total < total:
-            await asyncio.sleep(0.01)
+    await until_known(journal, stream_id, lambda known: known.total >= total)
 
 
 async def until_ended(journal: RedisJournal, stream_id: str) -> None:
+    await until_known(journal, stream_id, lambda known: known.ended)
+
+
+async def until_known(journal: RedisJournal, stream_id: str, condition: Callable[[Known], bool]) -> None:
     async with asyncio.timeout(15):
-        while not (await journal.known(stream_id)).ended:
+        while True:
+            with suppress(UnknownStreamError):
+                if condition(await journal.known(stream_id)):
+                    return
             await asyncio.sleep(0.01)
 
 
@@ -197,14 +204,23 @@ async def stopped(valkey: RunningServer) -> None:
 
 async def test_a_client_may_be_faster_than_a_busy_mirror(valkey: RunningServer) -> None:
     """It has the stream's id from one worker, and asks another: that is no 404."""
+    name = new_stream_id()
     async with workers(valkey.url) as [own, other]:
-        reading = asyncio.create_task(collect(other, "s"))
+        reading = asyncio.create_task(collect(other, name))
         await asyncio.sleep(0.5)  # so late is the mirror
         assert not reading.done()
-        await write(own, "s", [3])
+        await write(own, name, [3])
         check_whole(await reading, 3)
         with pytest.raises(UnknownStreamError):
-            await collect(other, "t")
+            await collect(other, new_stream_id())
+
+
+async def test_what_cannot_come_is_not_waited_for(valkey: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rk, "LOOK_AGAIN_SECONDS", (60.0,))
+    async with workers(valkey.url, 1) as [journal], asyncio.timeout(10):
+        for name in ("made-up", "b" * 28):
+            with pytest.raises(UnknownStreamError):
+                await journal.known(name)
 
 
 async def test_who_comes_late_is_not_given_what_was_read_for_others(valkey: RunningServer) -> None:

@@ -10,13 +10,15 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
+from headrace.testing import ScriptedUpstream
 from tests.integration.conftest import data_dir, server
 from tests.live import ROOT, LiveServer
 from tests.web.browser import browsing
 from tests.web.node import client_module
 from tests.web.pages import PAGES, documented
+from tests.web.site import LONG, stored
 
-__all__ = ["browser", "data_dir", "server", "site"]
+__all__ = ["browser", "data_dir", "model", "server", "site", "site_folder", "upstream"]
 SETTINGS = "tests.web.site_settings"
 HERE = Path(__file__).parent
 
@@ -29,21 +31,38 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+def site_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the project has its pages, and files that it serves as they are."""
+    return tmp_path_factory.mktemp("site")
+
+
+@pytest.fixture(scope="module")
+def site(site_folder: Path) -> Iterator[LiveServer]:
     """A Django project of somebody's, its pages those of `pages.py` and of the documentation."""
     client_module()
-    folder = tmp_path_factory.mktemp("site")
     for name, text in {**PAGES, "documented": documented()}.items():
-        (folder / f"{name}.html").write_text(text, "utf-8")
+        (site_folder / f"{name}.html").write_text(text, "utf-8")
     environment = {
         "DJANGO_SETTINGS_MODULE": SETTINGS,
-        "SITE_TEMPLATES": str(folder),
+        "SITE_TEMPLATES": str(site_folder),
         "PYTHONPATH": f"{ROOT}/src:{ROOT}",
     }
-    migrate(folder, environment)
+    migrate(site_folder, environment)
     command = ("uvicorn", "django.core.asgi:get_asgi_application", "--factory", "--fd", "FD")
-    with LiveServer(*command, data_dir=folder, environment=environment) as live:
+    with LiveServer(*command, data_dir=site_folder, environment=environment) as live:
         yield live
+
+
+@pytest.fixture
+def upstream(request: pytest.FixtureRequest) -> Iterator[ScriptedUpstream]:
+    with ScriptedUpstream(getattr(request, "param", LONG)) as live:
+        yield live
+
+
+@pytest.fixture
+def model(site: LiveServer, upstream: ScriptedUpstream) -> str:
+    """A stored configuration of the upstream."""
+    return stored(site, upstream)
 
 
 def migrate(folder: Path, environment: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Pages for the browser: the documentation's example, the seed's snippet, and one that is reloaded."""
+"""Pages for the browser: the documentation's example, the seed's snippet, one that is reloaded, and React's."""
 
 from __future__ import annotations
 
@@ -58,7 +58,11 @@ window.asking = async () => {
 };
 </script>"""
 
-PAGES = {"seed": SEED, "reloaded": RELOADED, "repeated": REPEATED}
+HOOK = """{% load static %}<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,">{% csrf_token %}
+<main id="root"></main>
+<script type="module" src="{% static 'hook.js' %}"></script>"""
+
+PAGES = {"seed": SEED, "reloaded": RELOADED, "repeated": REPEATED, "hook": HOOK}
 
 
 def documented() -> str:

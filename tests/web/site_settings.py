@@ -10,6 +10,7 @@ DEBUG = True  # static files are found where they lie
 ALLOWED_HOSTS = ["127.0.0.1"]
 ROOT_URLCONF = "tests.web.site_urls"
 STATIC_URL = "/static/"
+STATICFILES_DIRS = [os.environ["SITE_TEMPLATES"]]
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -2,62 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import random
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser
 
 from headrace.testing import ScriptedUpstream, Send, chat_answer
-from tests.client.cutting import Cut, CuttingProxy, after_bytes, at_random
-from tests.client.history import long_answer, texts
-from tests.live import LiveServer, model_at
+from tests.client.cutting import Cut, CuttingProxy, after_bytes
+from tests.client.history import texts
+from tests.live import LiveServer
+from tests.web.site import PROJECT, armed_at_random, opened, whole
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]  # a browser on a busy machine
-PROJECT = "/ai/projects/default"
-LONG = long_answer(60, pause=0.03)  # two seconds: a reload falls into it
-
-
-@pytest.fixture
-def upstream(request: pytest.FixtureRequest) -> Iterator[ScriptedUpstream]:
-    with ScriptedUpstream(getattr(request, "param", LONG)) as live:
-        yield live
-
-
-@pytest.fixture
-def model(site: LiveServer, upstream: ScriptedUpstream) -> str:
-    """A stored configuration of the upstream."""
-    answer = site.post(f"{PROJECT}/models/", model_at(f"{upstream.url}/v1") | {"name": "scripted"})
-    assert answer.status == 201
-    return str(json.loads(answer.read())["configId"])
-
-
-def whole(site: LiveServer, stream_id: str) -> list[dict[str, Any]]:
-    raw = site.get(f"{PROJECT}/playground/streams/{stream_id}/?includeUsage=true").read().decode()
-    data = [line.removeprefix("data: ") for line in raw.split("\n") if line.startswith("data: ")]
-    assert data.pop() == "[DONE]"
-    return [json.loads(text) for text in data]
-
-
-def armed_at_random(seed: int, most: int) -> tuple[dict[str, bool], Any]:
-    """A plan that cuts nothing before it is armed, connections that were open before too."""
-    switch = {"armed": False}
-    fates = at_random(seed, most)
-
-    def plan() -> Cut:
-        fate = fates()
-        return lambda data: fate(data) if switch["armed"] else None
-
-    return switch, plan
-
-
-async def opened(browser: Browser, url: str) -> Page:
-    page = await browser.new_page()
-    page.set_default_timeout(20_000)
-    await page.goto(url)
-    return page
 
 
 @pytest.mark.parametrize("upstream", [[Send(chat_answer("<think>plan</think>", "Hel", "lo <b>"))]], indirect=True)

@@ -17,6 +17,7 @@ from headrace.backends.redis_presence import SAY_SECONDS, OnReader, RemoteReader
 from headrace.backends.redis_replica import Replica
 from headrace.backends.redis_server import FAILURES, Server, raised
 from headrace.backends.redis_wire import Wire, command
+from headrace.backends.stream_ids import is_young
 
 GROUP_SECONDS = 0.00005  # for each stream followed, between two reads: many streams are read in larger pieces
 MAX_GROUP_SECONDS = 0.02
@@ -122,8 +123,8 @@ class Followers:
                 await self._say(replica.worker, JOIN, replica.stream_id)
 
     async def find(self, stream_id: str) -> Facts:
-        """What the server holds about this stream. Looks again: a new one may be known to a client a little sooner."""
-        for delay in (0.0, *rk.LOOK_AGAIN_SECONDS):
+        """What the server holds about this stream. Looks again for a new one: a client may know it a little sooner."""
+        for delay in (0.0, *(rk.LOOK_AGAIN_SECONDS if is_young(stream_id) else ())):
             await asyncio.sleep(delay)
             try:
                 (found,) = await facts(self._server, self._keys, [stream_id])

@@ -75,6 +75,7 @@ class Leases:
                 self._server.away.end()
                 self._mirror.vigil.beat(answered=True)
                 await self._attend()
+            self._prune()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(rk.TICK_SECONDS):
                     await self._mirror.recovered.wait()
@@ -125,9 +126,6 @@ class Leases:
                 if now >= self._refresh_at:
                     await self._refresh()
                     self._refresh_at = now + rk.REFRESH_SECONDS
-        if now >= self._prune_at:
-            self._prune()
-            self._prune_at = now + PRUNE_SECONDS
 
     async def _end(self, worker: str, score: bytes) -> None:
         """End a lost worker's streams. Where the server refuses even that, our own readers are told.
@@ -173,7 +171,9 @@ class Leases:
             await self._server.ask_all([command("PEXPIRE", name, lifetime) for name in names])
 
     def _prune(self) -> None:
-        """Forget what can no longer be mirrored: its log has expired here."""
-        streams = self._mirror.streams
-        for stream_id in [name for name in streams if not self._holds(name)]:
-            del streams[stream_id]
+        """Now and then forget what can no longer be mirrored, whether the server is there or not."""
+        now = self._loop.time()
+        if now >= self._prune_at:
+            self._prune_at = now + PRUNE_SECONDS
+            for stream_id in [name for name in self._mirror.streams if not self._holds(name)]:
+                self._mirror.forget(stream_id)

@@ -83,6 +83,11 @@ class Mirror:
         self._mark(mirrored)
         return mirrored
 
+    def forget(self, stream_id: str) -> None:
+        """Its log has expired here: what the server still lacks of it is nobody's any more."""
+        self._dirty.pop(stream_id, None)
+        self.streams.pop(stream_id).finish()
+
     def restart(self) -> None:
         """The server has lost its data: everything we still have goes there again."""
         for mirrored in self.streams.values():
@@ -188,7 +193,7 @@ class Mirror:
         if after:
             await self._exchange(wire, after)
         for mirrored in ending:
-            mirrored.done = True
+            mirrored.finish()
             self._dirty.pop(mirrored.stream_id, None)
 
     async def _open(self, wire: Wire, streams: Sequence[Mirrored]) -> None:

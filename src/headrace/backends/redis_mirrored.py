@@ -102,9 +102,15 @@ class Mirrored:
         self.acked = min(top, self.log.total)
         self.ending = self.log.ended and self.acked == self.log.total
 
+    def finish(self) -> None:
+        """Nothing more is to be mirrored. Log and mirror hold each other no longer: their text goes when they do."""
+        self.done = True
+        self.log.waiters.discard(self)
+
     def fence(self) -> None:
         """Somebody has declared this producer lost, and told the readers. It ends here too, in the same words."""
-        self.fenced = self.done = True
+        self.fenced = True
+        self.finish()
         ending = lost_ending(self.log.last_entry)
         if ending and not self.log.ended:
             self.log.append(ending)

@@ -19,13 +19,14 @@ from django.http import HttpRequest
 
 from headrace.backends.journal import REPLAY_SECONDS, UnknownStreamError
 from headrace.backends.known import Known
+from headrace.backends.stream_ids import new_stream_id
 from headrace.common.chats import Chat
 from headrace.common.encryption import derived_key
 from headrace.common.hooks import Hooks
 from headrace.common.owners import project_key
 from headrace.common.requests import InlineModel
 from headrace.common.streams.live import LiveStream
-from headrace.common.streams.runtime import new_stream_id, streams
+from headrace.common.streams.runtime import streams
 from headrace.errors import RequestError
 from headrace.llm.chats import prepared_chat, start_chat
 

@@ -170,7 +170,6 @@ export class ChatStream implements AsyncIterable<StreamEvent> {
   /** A caller who aborts is let go at once, even while the server has not answered. */
   async *#arriving(): AsyncGenerator<Arrived[]> {
     const signal = this.#signal;
-    signal?.throwIfAborted();
     let leave: () => void = () => undefined;
     const left = new Promise<undefined>((resolve) => (leave = () => resolve(undefined)));
     const abort = (): void => {
@@ -181,6 +180,7 @@ export class ChatStream implements AsyncIterable<StreamEvent> {
     signal?.addEventListener("abort", abort, { once: true });
     const arriving = this.#follower.batches();
     try {
+      signal?.throwIfAborted();
       for (;;) {
         const next = arriving.next();
         next.catch(() => undefined); // it may lose the race

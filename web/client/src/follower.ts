@@ -59,6 +59,7 @@ export class Follower {
   /** Something of a body has come: the head before it was whole. */
   #heard = false;
   #position: number;
+  #begun = false;
   #phase: Phase = "connecting";
   #ended = false;
   #stopping: Promise<void> | undefined;
@@ -120,6 +121,7 @@ export class Follower {
   }
 
   async *#follow(): AsyncGenerator<Numbered[]> {
+    this.#begun = true;
     for (let attempt = 1; !this.#over; attempt += 1) {
       const began = Date.now();
       let broken: unknown;
@@ -231,6 +233,7 @@ export class Follower {
   }
 
   async #stop(): Promise<void> {
+    if (!this.#begun && !this.#id) return this.close(); // nothing has been asked
     if (!this.#id) await Promise.race([this.#headArrived, pause(HEAD_WAIT, this.#leaving.signal)]);
     const address = this.#address();
     if (!address) {

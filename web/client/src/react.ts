@@ -4,6 +4,7 @@ import { useCallback, useEffect, useRef, useState } from "react";
 
 import { NO_ANSWER, gather, type Answer } from "./answer.js";
 import { Headrace, type ChatRequest, type ChatStream } from "./client.js";
+import { HeadraceError } from "./errors.js";
 import type { Phase } from "./follower.js";
 import { framewise } from "./painting.js";
 
@@ -27,70 +28,107 @@ export interface UseStream {
 
 const DEFAULT = new Headrace();
 
-/** Leaving the page or unmounting leaves the stream running; `stop` ends it. */
+/** Leaving the page or unmounting leaves the stream running; `stop` ends it, and so does asking again. */
 export function useStream({ client = DEFAULT, keep }: UseStreamOptions = {}): UseStream {
   const [answer, setAnswer] = useState<Answer>(NO_ANSWER);
   const [phase, setPhase] = useState<UseStream["phase"]>("idle");
   const [error, setError] = useState<Error>();
   const running = useRef<ChatStream>(undefined);
 
+  const show = useCallback((at: UseStream["phase"]) => {
+    setAnswer(NO_ANSWER);
+    setError(undefined);
+    setPhase(at);
+  }, []);
+
   const follow = useCallback(
     async (stream: ChatStream) => {
-      running.current?.close();
-      running.current = stream;
       const current = (): boolean => running.current === stream;
       const painter = framewise((events) => current() && setAnswer((before) => gather(before, events)));
-      setAnswer(NO_ANSWER);
-      setError(undefined);
+      let thrown: unknown;
+      await undefined; // StrictMode mounts twice within one task: the first stream is closed by now, and asks nothing
       try {
         for await (const events of stream.batches()) {
-          remember(keep, stream.id);
+          if (current()) remember(keep, stream.id); // again: the name in the first head may have been cut
           painter.add(events);
         }
-      } catch (thrown) {
-        if (current()) setError(thrown instanceof Error ? thrown : new Error(String(thrown)));
-      } finally {
-        painter.flush();
-        if (current()) {
-          remember(keep, undefined);
-          setPhase("closed");
-        }
+      } catch (caught) {
+        thrown = caught;
       }
+      painter.flush();
+      if (!current()) return;
+      if (!isAway(thrown)) remember(keep, undefined);
+      if (thrown !== undefined) setError(asError(thrown));
+      setPhase("closed");
     },
     [keep],
   );
 
   const opened = useCallback(
     (open: (onPhase: (phase: Phase) => void) => ChatStream) => {
+      running.current?.close();
       const stream: ChatStream = open((next) => {
-        if (running.current === stream) setPhase(next);
+        if (running.current !== stream || next === "closed") return; // `follow` says how it ended
+        if (next === "open") remember(keep, stream.id);
+        setPhase(next);
       });
-      setPhase("connecting");
+      running.current = stream;
+      show("connecting");
       void follow(stream);
     },
-    [follow],
+    [follow, keep, show],
   );
-  const start = useCallback((request: ChatRequest) => opened((onPhase) => client.chat(request, { onPhase })), [client, opened]);
+  const start = useCallback(
+    (request: ChatRequest) => {
+      running.current?.stop().catch(() => undefined); // nobody would come back for it, or be told
+      opened((onPhase) => client.chat(request, { onPhase }));
+    },
+    [client, opened],
+  );
   const join = useCallback((id: string) => opened((onPhase) => client.join(id, { onPhase })), [client, opened]);
   const stop = useCallback(() => {
-    running.current?.stop().catch((thrown: Error) => setError(thrown));
+    const stream = running.current;
+    stream?.stop().catch((thrown: unknown) => running.current === stream && setError(asError(thrown)));
   }, []);
 
   useEffect(() => {
-    const id = keep && sessionStorage.getItem(keep);
+    const id = remembered(keep);
     if (id) join(id);
     return () => {
       const left = running.current;
       running.current = undefined;
-      left?.close();
+      if (!left || left.phase === "closed") return;
+      left.close();
+      show("idle");
     };
-  }, [join, keep]);
+  }, [join, keep, show]);
 
   return { answer, phase, error, start, join, stop };
 }
 
+/** The server may be there again when the page is loaded anew, with the stream. */
+function isAway(thrown: unknown): boolean {
+  return thrown instanceof HeadraceError && thrown.code === "gave_up";
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
+
 function remember(name: string | undefined, id: string | undefined): void {
   if (!name) return;
-  if (id) sessionStorage.setItem(name, id);
-  else sessionStorage.removeItem(name);
+  try {
+    if (id) sessionStorage.setItem(name, id);
+    else sessionStorage.removeItem(name);
+  } catch {
+    // a browser that keeps nothing: the answer is more important
+  }
+}
+
+function remembered(name: string | undefined): string | null {
+  try {
+    return name ? sessionStorage.getItem(name) : null;
+  } catch {
+    return null;
+  }
 }

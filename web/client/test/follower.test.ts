@@ -233,6 +233,19 @@ describe("ending", () => {
     await expect.poll(() => server.asked.map(({ method }) => method)).toEqual(["POST", "DELETE"]);
   });
 
+  it("what is stopped, left or aborted before it is read asks nothing, and is closed", async () => {
+    const { server, client } = await serve(holding());
+    const stopped = client.chat(REQUEST);
+    await stopped.stop();
+    const left = client.chat(REQUEST);
+    left.close();
+    expect([...(await collected(stopped)), ...(await collected(left))]).toEqual([]);
+    const aborted = client.chat(REQUEST, { signal: AbortSignal.abort() });
+    await expect(collected(aborted)).rejects.toMatchObject({ name: "AbortError" });
+    expect([stopped.phase, left.phase, aborted.phase]).toEqual(["closed", "closed", "closed"]);
+    expect(server.asked).toEqual([]);
+  });
+
   it("leaving the loop leaves it running; join goes on where it was", async () => {
     const log = events(5);
     const { server, client } = await serve((asked, response) => {

@@ -34,7 +34,7 @@ async function show(respond: Respond): Promise<{ server: ScriptedServer; root: R
   const client = new Headrace({ api: `${await server.listen()}/api`, patience: { first: 1, most: 4 } });
   const root = createRoot(document.body.appendChild(document.createElement("div")));
   roots.push(root);
-  await act(() => root.render(<StrictMode><Shown client={client} /></StrictMode>));
+  await act(async () => root.render(<StrictMode><Shown client={client} /></StrictMode>));
   return { server, root };
 }
 
@@ -50,7 +50,7 @@ describe("useStream", () => {
   it("shows the answer as it grows, and its end", async () => {
     await show((asked, response) => void response.writeHead(200, HEAD).end(bytes(LOG, cursor(asked))));
     expect(shown.phase).toBe("idle");
-    await act(() => shown.start(REQUEST));
+    await act(async () => shown.start(REQUEST));
     await until(() => shown.phase === "closed");
     expect(shown.answer).toMatchObject({ content: "第1块 第2块 第3块 ", reasoning: "想", thinking: false });
     expect(shown.error).toBeUndefined();
@@ -66,7 +66,7 @@ describe("useStream", () => {
       end = () => response.end();
     };
     const { server, root } = await show(respond);
-    await act(() => shown.start(REQUEST));
+    await act(async () => shown.start(REQUEST));
     await until(() => shown.answer.content === "第1块 ");
     await act(() => root.unmount());
     roots.length = 0;
@@ -82,7 +82,7 @@ describe("useStream", () => {
     await show((_, response) => {
       response.writeHead(400, { "Content-Type": "application/json" }).end('{"error": "no", "code": "bad_request"}');
     });
-    await act(() => shown.start(REQUEST));
+    await act(async () => shown.start(REQUEST));
     await until(() => shown.phase === "closed");
     expect(shown.error).toMatchObject({ code: "bad_request" });
   });

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import secrets
 import threading
 from contextlib import suppress
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from headrace.backends.egress import EgressPolicy
 from headrace.backends.http import HTTPClient, ignored_proxy_note
 from headrace.backends.journal import MemoryJournal
 from headrace.backends.loops import background_loop
+from headrace.backends.stream_ids import new_stream_id
 from headrace.common.conf import Settings, get_settings
 from headrace.common.limits import OpenStreams
 from headrace.common.monitoring.counting import counting, keep_sampling
@@ -29,7 +29,6 @@ logger = logging.getLogger("headrace.upstream")
 
 FAREWELL_SECONDS = 1.0  # for producers to write their last entries once they have been told to end
 DRAIN_STEP = 0.02
-STREAM_ID_BYTES = 18  # 144 random bits: an id is a capability within its project, and must not be guessed
 
 
 class Way(NamedTuple):
@@ -99,10 +98,6 @@ class Streams:
             self.open.give(stream.options.project, stream.options.caller)
             if stream.options.leave_place is not None:
                 stream.options.leave_place()
-
-
-def new_stream_id() -> str:
-    return secrets.token_urlsafe(STREAM_ID_BYTES)
 
 
 def journal_of(settings: Settings) -> MemoryJournal:
