@@ -124,6 +124,7 @@ async def test_a_chatty_server_never_blocks_on_what_nobody_wants_to_read(
     [
         ("os.kill(os.getpid(), signal.SIGILL)", "processor lacks instructions"),
         ("print('no such file'); sys.exit(3)", "status 3; no such file"),
+        ("sys.exit('ImportError: libgomp.so.1: cannot open shared object file')", "apt-get install libgomp1"),
         ("os.kill(os.getpid(), signal.SIGKILL)", "signal SIGKILL"),
         ("sys.exit('out of ' + os.environ['A_KEY_OF_THIS_TEST'])", "out of …"),
     ],

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import time
+from contextlib import closing
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from headrace.testing import Hold, ScriptedUpstream, Send, chunk, sse, stream_head
-from tests.backends.redis_servers import valkey_binary
+from tests.backends.redis_servers import RunningServer, valkey_binary
 from tests.integration.test_command import PATIENCE, is_closed, serving, until
 from tests.live import MESSAGES, STREAM, blocks, model_at
 
@@ -94,6 +95,28 @@ def test_workers_are_replaced_one_after_another(tmp_path: Path) -> None:
         until(lambda: not workers(process.pid) & before and len(workers(process.pid)) == 2, "old ones are still there")
         assert "starting another" not in log.read_text()
         assert "Traceback" not in log.read_text()
+
+
+def test_what_a_proxy_keeps_open_to_a_worker_that_is_replaced_is_closed_and_meets_its_successor(tmp_path: Path) -> None:
+    journal = RunningServer(valkey_binary())
+    with (
+        closing(journal),
+        serving(tmp_path, REDIS_URL=journal.url, HEADRACE_DRAIN_SECONDS="2") as (process, port, _),
+        ScriptedUpstream(HALF) as upstream,
+    ):
+        kept = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        kept.request("GET", "/healthz")
+        kept.getresponse().read()
+        stream = blocks(ask(port, "POST", STREAM, chat(upstream)))
+        next(stream)
+        before = workers(process.pid)
+        process.send_signal(signal.SIGUSR1)
+        assert kept.sock.recv(1) == b"", "closed, while the stream goes on"
+        assert before < workers(process.pid)
+        assert ask(port, "GET", "/readyz").status == 200
+        process.terminate()
+        assert ["server_shutdown" in block for block in stream] == [True, False], "ended in order, also by who stops"
+        assert process.wait(PATIENCE) == 0
 
 
 def test_a_worker_that_was_told_to_end_ends_well(tmp_path: Path) -> None:

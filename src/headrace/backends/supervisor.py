@@ -27,6 +27,8 @@ from headrace.errors import UpstreamError
 START_SECONDS = 60.0  # a cold disk and a busy machine; a warm start takes one second
 KEPT_LINES = 20  # of a child's last words, for the message that says why it did not start
 LINE_BYTES = 64 * 1024
+OPENMP = "libgomp.so.1"
+OPENMP_REMEDY = "On Debian: apt-get install libgomp1"  # which a machine without a compiler need not have
 KEY_BYTES = 32
 
 
@@ -181,7 +183,8 @@ def _death(name: str, status: int, said: Sequence[str]) -> str:
         )
     how = f"signal {signal.Signals(-status).name}" if status < 0 else f"status {status}"
     last = next((line for line in reversed(said) if line), "it said nothing")
-    return f"{name} did not start: it ended with {how}; {last}"
+    remedy = f". {OPENMP_REMEDY}" if OPENMP in last else ""
+    return f"{name} did not start: it ended with {how}; {last}{remedy}"
 
 
 _own: Supervisor | None = None

@@ -17,6 +17,9 @@ from headrace.commands.connections import bounded
 from headrace.commands.workers import LAST_SECONDS, RETIRE
 from headrace.common.conf import Settings, load
 
+IDLE_SECONDS = 95
+"""For a connection between two requests: longer than proxies keep theirs to us (nginx and AWS ALB 60 s, Traefik 90 s),
+so that none asks on one which is closing just then."""
 APPLICATION = "headrace.config.asgi:application"
 READY = b"1"
 PROXIES_VARIABLE = "HEADRACE_TRUSTED_PROXIES"
@@ -47,10 +50,16 @@ class Worker(uvicorn.Server):
 
         drain()
         if self._retiring and streams().journal.shared:
-            for server in self.servers:
-                server.close()
+            self._leave_to_others()
         await drain_streams(self._drain_seconds)
         await super().shutdown(sockets)
+
+    def _leave_to_others(self) -> None:
+        """New connections, and what a proxy would ask on those that it keeps: they close, idle ones at once."""
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -79,6 +88,7 @@ def configuration(settings: Settings, proxies: str = "") -> uvicorn.Config:
         proxy_headers=bool(proxies),
         forwarded_allow_ips=proxies,
         server_header=False,
+        timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=LAST_SECONDS,
     )
 

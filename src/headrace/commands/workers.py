@@ -75,6 +75,7 @@ class Workers:
         self._current: dict[int, WorkerProcess] = {}
         self._keepers: list[asyncio.Task[None]] = []
         self._restarting: asyncio.Task[None] | None = None
+        self._leaving: asyncio.Task[None] | None = None
         self._counts = counts
         self._settling: set[asyncio.Future[None]] = set()
 
@@ -98,7 +99,8 @@ class Workers:
         for task in (*self._keepers, self._restarting):
             if task is not None:
                 task.cancel()
-        await asyncio.gather(*(worker.end(self._drain_seconds) for worker in self._current.values()))
+        leaving = (self._leaving,) if self._leaving else ()
+        await asyncio.gather(*leaving, *(worker.end(self._drain_seconds) for worker in self._current.values()))
         await asyncio.gather(*self._settling, return_exceptions=True)
 
     async def _replace_all(self, prepare: Callable[[], Awaitable[None]]) -> None:
@@ -117,7 +119,8 @@ class Workers:
             kill(fresh.process)
             raise
         old, self._current[slot] = self._current[slot], fresh
-        await old.end(self._drain_seconds, RETIRE)
+        self._leaving = asyncio.create_task(old.end(self._drain_seconds, RETIRE))
+        await asyncio.shield(self._leaving)  # whoever ends us all now waits for it too
 
     def _another(self) -> WorkerProcess:
         worker = WorkerProcess(self._listener, self._environment)
