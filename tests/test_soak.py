@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from soak import scenarios
 from soak.cluster import cluster
 from soak.counting import KILLED, counts_add_up
+from soak.day.living import FEWEST, Day, live
 from soak.inputs import hostile_inputs
 from soak.neighbour import LIMIT, SETTINGS, noisy_neighbour
 from soak.noise import CLIENTS
@@ -19,6 +21,7 @@ from soak.staying import nothing_stays
 
 from headrace.testing.history import History, HistoryError, Reading
 from tests.backends.redis_servers import valkey_binary
+from tests.corpus import WIRE, needs_corpus
 
 TEXTS = ["a", "b", "c", "d"]
 BOTH: list[tuple[Scenario, int]] = [
@@ -71,6 +74,15 @@ async def test_every_stream_is_counted_once_whatever_became_of_it() -> None:
     assert figures["streams"] == 40 + KILLED
     assert figures["counted producer_lost"] == KILLED
     assert (figures["counted stop"], figures["counted upstream_unreachable"]) == (10, 10)
+
+
+@needs_corpus
+@pytest.mark.timeout(180)
+async def test_a_day_of_mixed_traffic_is_counted_as_it_was_seen(tmp_path: Path) -> None:
+    figures = await live(Day(10, 8, WIRE, tmp_path, local=False))
+    assert figures["outcomes"]["stop"]
+    assert figures["attempts"] >= figures["streams"] >= FEWEST
+    assert figures["groups_compared"] > 5
 
 
 async def test_streams_leave_nothing_behind() -> None:

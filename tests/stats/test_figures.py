@@ -59,7 +59,8 @@ def wanted(rows: list[Stream], asked: Asked) -> list[Stream]:
 def counted(rows: list[Stream]) -> dict[str, Any]:
     found = {NAMES[name]: sum(getattr(each, name) for each in rows) for name in SUMS}
     known = [each.cost for each in rows if each.cost is not None]
-    return found | {"streams": len(rows), "cost": sum(known), "priced": len(known)}
+    failed = sum(each.failed for each in rows)
+    return found | {"streams": len(rows), "failed": failed, "cost": sum(known), "priced": len(known)}
 
 
 def key(each: Stream, asked: Asked) -> tuple[str, ...]:

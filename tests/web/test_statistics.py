@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import os
 import re
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlencode
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
+from headrace.backends.children import start_python
 from headrace.testing import Close, Hold, ScriptedUpstream, Send, Sleep, chat_answer, chunk, response, sse, stream_head
-from tests.live import LiveServer, model_at
+from tests.live import MESSAGES, ROOT, STREAM, LiveServer, model_at
 from tests.web.conftest import migrate
 from tests.web.node import BUILD, missing
 from tests.web.playing import VIOLATIONS
@@ -64,16 +71,15 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         for name, count in ASKED.items():
             for _ in range(count):
                 live.stream(model_at(f"{upstreams[name].url}/v1", modelId=name)).read()
-        deadline = time.monotonic() + 20
-        while _count(live) < sum(ASKED.values()):
-            assert time.monotonic() < deadline, "the rows were not written"
-            time.sleep(0.1)
+        wait_for_rows(live, sum(ASKED.values()), {})
         yield live
 
 
-def _count(live: LiveServer) -> int:
-    (group,) = json.loads(live.get(f"{STATS}totals/").read())["groups"]
-    return int(group["streams"])
+def wait_for_rows(live: LiveServer, count: int, headers: dict[str, str]) -> None:
+    deadline = time.monotonic() + 20
+    while json.loads(live.get(f"{STATS}totals/", headers=headers).read())["groups"][0]["streams"] < count:
+        assert time.monotonic() < deadline, "the rows were not written"
+        time.sleep(0.1)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -175,6 +181,121 @@ async def test_ranges_are_in_the_address(page: Page) -> None:
     await page.reload()
     await expect(page.get_by_role("button", name="7 d")).to_have_attribute("aria-pressed", "true")
     await expect(page.locator("main dl").first).to_contain_text(f"Streams{sum(ASKED.values())}")
+
+
+def in_the_hour_before(live: LiveServer, address: str) -> int:
+    """How many streams there were before the moment that stands in the page's address."""
+    to = datetime.fromisoformat(parse_qs(address.partition("?")[2])["to"][0])
+    query = urlencode({"from": (to - timedelta(hours=1)).isoformat(), "to": to.isoformat()})
+    return int(json.loads(live.get(f"{STATS}totals/?{query}").read())["groups"][0]["streams"])
+
+
+async def test_a_moment_is_looked_at_more_closely_and_left_again(counted: LiveServer, page: Page) -> None:
+    failed = page.get_by_role("region", name="Failed streams").get_by_role("link")
+    await expect(failed).to_have_count(ASKED["refused"])
+    outcomes = figure(page, "Outcomes")
+    await outcomes.get_by_role("group").focus()
+    await page.keyboard.press("End")
+    while "complete" not in await outcomes.locator("p[aria-live=polite]").inner_text():
+        await page.keyboard.press("ArrowLeft")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**range=1h&to=*")
+    then = page.get_by_role("group", name="Time", exact=True)
+    await expect(then).to_contain_text(re.compile(r"\d\d:00 – \d\d:00"))
+    await page.get_by_role("button", name="Latest streams: More").click()
+    latest = page.get_by_role("region", name="Latest streams").get_by_role("link")
+    await expect(latest).to_have_count(in_the_hour_before(counted, page.url))
+    shown = await then.text_content() or ""
+    await then.get_by_role("button", name="Earlier").click()
+    await expect(then).not_to_have_text(shown)
+    await then.get_by_role("button", name="Later").click()
+    await expect(then).to_have_text(shown)
+    await then.get_by_role("button", name="Now").click()
+    await expect(then).to_have_count(0)
+    await expect(page.locator("main dl").first).to_contain_text(f"Streams{sum(ASKED.values())}")
+
+
+async def test_models_are_told_apart_over_time(page: Page) -> None:
+    chart = figure(page, "Time to first token")
+    await chart.get_by_role("button", name="By model").click()
+    await expect(chart.get_by_role("list")).to_contain_text(re.compile(r"quick\s+slow"))
+    await chart.get_by_role("button", name="Time to first token: Table").click()
+    await expect(chart.get_by_role("columnheader")).to_have_text(["Time", "quick", "slow", "busy"])
+    assert await faults(page) == []
+    await page.reload()
+    await expect(chart.get_by_role("button", name="By model")).to_have_attribute("aria-pressed", "true")
+
+
+async def test_what_is_shown_is_saved_as_csv(page: Page) -> None:
+    models = await saved(page, "By model")
+    shown = {row["Model"]: (row["Streams"], row["Failed"], row["Retries"]) for row in models}
+    assert shown == {
+        "quick": ("6", "0", "0"),
+        "slow": ("2", "0", "0"),
+        "busy": ("1", "0", "1"),
+        "refused": ("2", "2", "0"),
+    }
+    series = await saved(page, "Outcomes")
+    assert sum(int(row["complete (Streams)"]) for row in series) == 9
+    assert all(row["Time (UTC)"].endswith("Z") for row in series)
+    failed = await saved(page, "Failed streams")
+    assert [row["outcome"] for row in failed] == ["upstream_auth"] * 2
+
+
+async def saved(page: Page, card: str) -> list[dict[str, str]]:
+    """The rows of the file that this card's button makes."""
+    async with page.expect_download() as download:
+        await page.get_by_role("button", name=f"{card}: CSV", exact=True).click()
+    path = await (await download.value).path()
+    return list(csv.DictReader(StringIO(path.read_text("utf-8-sig"))))
+
+
+async def test_owners_see_who_asked_and_others_do_not(browser: Browser, tmp_path: Path) -> None:
+    with people_asking(tmp_path) as (live, heads):
+        owner = await signed_in(browser, live, heads["ada"])
+        who = owner.get_by_role("region", name="By person and program: Table").get_by_role("row")
+        await expect(who).to_contain_text(["Who", "support-bot", "ben"])
+        await expect(who.nth(1)).to_contain_text("program2")
+        await who.nth(2).get_by_role("button", name="ben").click()
+        await expect(owner).to_have_url(re.compile("caller="))
+        await expect(owner.locator("main dl").first).to_contain_text(ONE)
+        await expect(owner.get_by_role("region", name="Latest streams").get_by_role("link")).to_contain_text(["ben"])
+        assert await faults(owner) == []
+        await owner.get_by_label("Project").select_option("research")
+        await expect(owner.get_by_text("No streams in this time")).to_be_visible()
+        await owner.context.close()
+        editor = await signed_in(browser, live, heads["ben"])
+        await expect(editor.locator("main dl").first).to_contain_text("Streams3")
+        await expect(editor.get_by_text("By person")).to_have_count(0)
+        await editor.context.close()
+
+
+@contextmanager
+def people_asking(folder: Path) -> Iterator[tuple[LiveServer, dict[str, str]]]:
+    """A server with people, one of whom has asked once, and a program that has asked twice."""
+    environment = {"HEADRACE_AUTH": "required", "HEADRACE_EGRESS_ALLOW": "127.0.0.1"}
+    migrate(folder, environment)
+    settings = {"DJANGO_SETTINGS_MODULE": "headrace.config.settings", "HEADRACE_DATA_DIR": str(folder)}
+    variables = os.environ | environment | settings | {"PYTHONPATH": str(ROOT)}
+    made, _ = start_python("soak.day.people", env=variables, merge_output=True).communicate()
+    with ScriptedUpstream(QUICK) as upstream, LiveServer.uvicorn(folder, **environment) as live:
+        heads = json.loads(made.splitlines()[-1])
+        for name in ("support-bot", "support-bot", "ben"):
+            header, _, value = heads[name].partition(": ")
+            body = {"messages": MESSAGES, "model": model_at(f"{upstream.url}/v1", modelId="quick")}
+            live.post(STREAM, body, headers={header: value}).read()
+        wait_for_rows(live, 3, {header: value})
+        yield live, heads
+
+
+async def signed_in(browser: Browser, live: LiveServer, head: str) -> Page:
+    _, _, session = head.partition("=")
+    opened = await browser.new_context(locale="en-GB", viewport={"width": 1440, "height": 900})
+    await opened.add_cookies([{"name": "sessionid", "value": session, "url": live.url}])
+    page = await opened.new_page()
+    await page.goto(f"{live.url}/#/statistics?range=1h")
+    await page.wait_for_selector("figure canvas")
+    return page
 
 
 async def test_what_runs_is_shown_and_stopped(counted: LiveServer, page: Page) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar
 
 from headrace.stats.asked import Asked, rows_since, sums_since
 from headrace.stats.folding import SUMS
-from headrace.stats.reading import Place, sketches, sums, values
+from headrace.stats.reading import COUNTED, Place, sketches, sums, values
 from headrace.stats.spans import Bucket, Cover, cover, edges_of, moment
 from headrace.stream.sketch import ERROR, Sketch
 
@@ -33,6 +33,7 @@ MOST_ROWS = 50_000
 METHOD_ERROR: Mapping[Method, float] = {"exact": 0.0, "sketched": round(ERROR, 4)}
 NAMES: Mapping[str, str] = {
     "streams": "streams",
+    "failed": "failed",
     "input_tokens": "inputTokens",
     "output_tokens": "outputTokens",
     "reasoning_tokens": "reasoningTokens",
@@ -57,7 +58,7 @@ MOST_POINTS = 50_000
 
 T = TypeVar("T")
 
-assert set(NAMES) == {"streams", "cost", "priced", *SUMS}
+assert set(NAMES) == {*COUNTED, *SUMS}
 
 
 @dataclass(frozen=True, slots=True)

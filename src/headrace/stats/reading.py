@@ -10,8 +10,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from django.db.models import Count, F, Model, QuerySet, Sum
+from django.db.models import Count, F, Model, Q, QuerySet, Sum
 
+from headrace.errors import ERROR_CODES
 from headrace.stats.asked import Asked
 from headrace.stats.folding import MINUTE_MS, SUMS
 from headrace.stats.models import Folding, RollUp, Stream
@@ -21,6 +22,7 @@ from headrace.stream.sketch import Sketch
 Place = tuple[int, tuple[str, ...]]
 """A bucket's number, and the group's key."""
 T = TypeVar("T")
+COUNTED = ("streams", "failed", "cost", "priced")
 ATTEMPTS = 5
 """At reading while others fold; a folding takes far less than the ten seconds between two."""
 FEW_SPANS = 4
@@ -43,8 +45,8 @@ def _number() -> int:
 
 
 def sums(asked: Asked, cover: Cover) -> dict[Place, dict[str, float]]:
-    """`streams`, `cost`, `priced` and all of `SUMS`, for each bucket and group that has any."""
-    found: dict[Place, dict[str, float]] = defaultdict(lambda: dict.fromkeys(("streams", "cost", "priced", *SUMS), 0))
+    """`COUNTED` and all of `SUMS`, for each bucket and group that has any."""
+    found: dict[Place, dict[str, float]] = defaultdict(lambda: dict.fromkeys((*COUNTED, *SUMS), 0))
     for minute, row in settled(lambda: list(_sums(asked, cover))):
         there = found[cover.bucket_of(minute), tuple(row[name] for name in asked.dims)]
         for name in there:
@@ -55,11 +57,12 @@ def sums(asked: Asked, cover: Cover) -> dict[Place, dict[str, float]]:
 
 def _sums(asked: Asked, cover: Cover) -> Iterator[tuple[int, Mapping[str, Any]]]:
     rolled: dict[str, Any] = {name: Sum(name) for name in ("streams", "cost", "priced", *SUMS)}
+    rolled["failed"] = Sum("streams", filter=Q(outcome__in=ERROR_CODES))
     for kept, spans in _rolled(asked, cover):
         groups = _grouped(kept, _keys("start", asked, cover, spans), rolled)
         yield from _inside(((row.get("start", spans[0][0]), row) for row in groups), spans)
     counted: dict[str, Any] = {name: Sum(name) for name in ("cost", *SUMS)}
-    counted |= {"streams": Count("pk"), "priced": Count("cost")}
+    counted |= {"streams": Count("pk"), "failed": Count("pk", filter=Q(failed=True)), "priced": Count("cost")}
     for rows, spans in _rows(asked, cover):
         groups = _grouped(rows, _keys("minute", asked, cover, spans), counted)
         yield from _inside(((row.get("minute", spans[0][0]), row) for row in groups), spans)

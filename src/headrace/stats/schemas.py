@@ -89,6 +89,7 @@ class Sums(Group):
     streams whose price is known."""
 
     streams: int
+    failed: int
     input_tokens: int
     output_tokens: int
     reasoning_tokens: int

@@ -10,6 +10,7 @@ import uPlot from "uplot";
 
 import { useTheme } from "../theme";
 import { useLanguage, type Language } from "../words";
+import { saveCsv } from "./csv";
 import { moment } from "./numbers";
 import { paletteOf, type Palette } from "./palette";
 import type { Span } from "./range";
@@ -39,28 +40,46 @@ interface Charted {
   columns: readonly Column[];
   /** What the colours mean; the columns themselves, when left out. */
   legend?: readonly Meant[];
+  /** Of the values, in the file. */
+  unit: string;
   say: (value: number) => string;
   draw: (middles: readonly number[], palette: Palette) => Drawing;
+  wide?: boolean | undefined;
+  /** Look closer at the bucket that begins then. */
+  onChoose?: ((edge: number) => void) | undefined;
+  /** More buttons. */
+  children?: React.ReactNode;
 }
 
 const HEIGHT = 210; // pixels
 
-export function Chart({ title, hint, span, columns, legend, say, draw }: Charted): React.JSX.Element {
+export function Chart(shown: Charted): React.JSX.Element {
+  const { title, hint, span, columns, legend, unit, say } = shown;
   const words = useStatisticsWords();
   const [asTable, setAsTable] = useState(false);
   const name = useId();
+  const save = (): void => saveCsv(title, [`${words.time} (UTC)`, ...columns.map((column) => `${column.name} (${unit})`)], span.edges.map((edge, at) => [new Date(edge).toISOString(), ...columns.map(({ values }) => values[at])]));
   const empty = !columns.some(({ values }) => values.some((value) => value !== null && value > 0));
   return (
-    <figure className="min-w-0 rounded-2xl border border-line bg-card p-4 shadow-sm" aria-labelledby={name}>
+    <figure className={`min-w-0 rounded-2xl border border-line bg-card p-4 shadow-sm ${shown.wide ? "lg:col-span-2" : ""}`} aria-labelledby={name}>
       <figcaption className="mb-2 flex items-baseline gap-2">
-        <h3 id={name} className="text-sm font-semibold">{title}</h3>
-        {hint && <span className="min-w-0 truncate text-xs text-quiet">{hint}</span>}
-        {!empty && <button className="button button-quiet ml-auto h-7 px-2 text-xs" type="button" onClick={() => setAsTable(!asTable)}><span className="sr-only">{title}: </span>{asTable ? words.chart : words.table}</button>}
+        <h3 id={name} className="shrink-0 text-sm font-semibold">{title}</h3>
+        {hint && <span className="min-w-0 truncate text-xs text-quiet" title={hint}>{hint}</span>}
+        <span className="ml-auto flex shrink-0">
+          {shown.children}
+          {!empty && <Small of={title} name={asTable ? words.chart : words.table} onClick={() => setAsTable(!asTable)} />}
+          {!empty && <Small of={title} name="CSV" onClick={save} />}
+        </span>
       </figcaption>
-      {empty ? <p className="flex h-52 items-center justify-center text-sm text-quiet">{words.noStreams}</p> : asTable ? <Table title={title} span={span} columns={columns} say={say} /> : <Drawn title={title} span={span} columns={columns} say={say} draw={draw} />}
+      {empty ? <p className="flex h-52 items-center justify-center text-sm text-quiet">{words.noStreams}</p> : asTable ? <Table title={title} span={span} columns={columns} say={say} /> : <Drawn {...shown} />}
       {!empty && <Legend meant={legend ?? columns} />}
     </figure>
   );
+}
+
+/** A button in the head of a card. */
+export function Small({ of, name, pressed, onClick }: { of: string; name: string; pressed?: boolean; onClick: () => void }): React.JSX.Element {
+  return <button className={`button h-7 px-2 text-xs ${pressed ? "bg-tint" : "button-quiet"}`} type="button" aria-pressed={pressed} onClick={onClick}><span className="sr-only">{of}: </span>{name}</button>;
 }
 
 function Legend({ meant }: { meant: readonly Meant[] }): React.JSX.Element {
@@ -76,7 +95,7 @@ function Legend({ meant }: { meant: readonly Meant[] }): React.JSX.Element {
   );
 }
 
-function Drawn({ title, span, columns, say, draw }: Charted): React.JSX.Element {
+function Drawn({ title, span, columns, say, draw, onChoose }: Charted): React.JSX.Element {
   const words = useStatisticsWords();
   const language = useLanguage();
   const theme = useTheme();
@@ -99,7 +118,12 @@ function Drawn({ title, span, columns, say, draw }: Charted): React.JSX.Element 
       made.destroy();
     };
   }, [draw, middles, span, theme, language, say]);
+  const choose = (index: number | undefined | null): void => {
+    const edge = span.edges[index ?? -1];
+    if (edge !== undefined) onChoose?.(edge);
+  };
   const go = (event: React.KeyboardEvent): void => {
+    if (event.key === "Enter") return choose(at);
     const next = moved(event.key, at, middles.length);
     if (next === undefined) return;
     event.preventDefault();
@@ -110,7 +134,7 @@ function Drawn({ title, span, columns, say, draw }: Charted): React.JSX.Element 
   };
   return (
     <>
-      <div ref={box} className="chart rounded-lg" tabIndex={0} role="group" aria-label={`${title}. ${words.keysHint}`} onKeyDown={go} onPointerMove={() => setByKey(false)} onBlur={() => setAt(undefined)} />
+      <div ref={box} className={`chart rounded-lg ${onChoose ? "cursor-zoom-in" : ""}`} tabIndex={0} role="group" aria-label={`${title}. ${words.keysHint} ${onChoose ? words.closerHint : ""}`} onKeyDown={go} onClick={() => choose(chart.current?.cursor.idx)} onPointerMove={() => setByKey(false)} onBlur={() => setAt(undefined)} />
       <p className="mt-1 min-h-5 text-xs tabular-nums text-text" aria-live={byKey ? "polite" : "off"}>{at !== undefined && line(at, span, columns, say, language)}</p>
     </>
   );
@@ -147,7 +171,7 @@ function named(at: number, span: Span, language: Language): string {
   return moment(edge, language, span.bucket === "hour" || span.edges.length > 90);
 }
 
-function Table({ title, span, columns, say }: Omit<Charted, "draw">): React.JSX.Element {
+function Table({ title, span, columns, say }: Pick<Charted, "title" | "span" | "columns" | "say">): React.JSX.Element {
   const words = useStatisticsWords();
   const language = useLanguage();
   const rows = span.edges.map((_, at) => at).filter((at) => columns.some(({ values }) => (values[at] ?? 0) !== 0));

@@ -3,7 +3,6 @@
 import { useEffect, useState } from "react";
 
 import { Modal } from "../dialogs";
-import { useStore } from "../store";
 import { useLanguage } from "../words";
 import { timelineOf, type Moment, type Timeline as Told } from "./api";
 import { money, moment, speed, time, whole } from "./numbers";
@@ -14,9 +13,9 @@ const KINDS: Record<Moment["kind"], Exclude<keyof StatisticsWords, "endings">> =
   asked: "asked", reasoning: "reasoning", content: "content", retry: "retry", fallback: "fallback", resumed: "resumed", silence: "silence", ended: "ended",
 };
 
-export function Timeline({ id, onClose }: { id: string; onClose: () => void }): React.JSX.Element {
+export function Timeline({ project, id, onClose }: { project: string; id: string; onClose: () => void }): React.JSX.Element {
   const words = useStatisticsWords();
-  const told = useTold(id);
+  const told = useTold(project, id);
   return (
     <Modal open onClose={onClose} title={words.timeline} wide>
       {told === undefined && <p className="text-sm text-quiet" role="status">{words.loading}</p>}
@@ -27,8 +26,7 @@ export function Timeline({ id, onClose }: { id: string; onClose: () => void }): 
 }
 
 /** null: there is none. */
-function useTold(id: string): Told | null | undefined {
-  const project = useStore((state) => state.project);
+function useTold(project: string, id: string): Told | null | undefined {
   const [told, setTold] = useState<Told | null>();
   useEffect(() => {
     const leaving = new AbortController();

@@ -1,4 +1,4 @@
-/** How the two kinds of charts are drawn: bands of percentiles, and layers on top of one another. */
+/** How the kinds of charts are drawn: bands of percentiles, lines, and layers on top of one another. */
 
 import uPlot from "uplot";
 
@@ -22,6 +22,14 @@ export function drawBands(bands: Bands, middles: readonly number[], palette: Pal
       boxes(chart, middles, bands.p10, bands.p90, palette.wide);
       boxes(chart, middles, bands.p25, bands.p75, palette.narrow);
     },
+  };
+}
+
+/** One line for each of a few: what makes one of them differ from the others. */
+export function drawLines(lines: readonly (readonly (number | null)[])[], colours: readonly string[], middles: readonly number[]): Drawing {
+  return {
+    data: [[...middles], ...lines.map((line) => [...line])],
+    series: lines.map((line, at) => ({ stroke: colours[at] ?? "", width: 1.5, spanGaps: false, points: { show: true, size: 4, fill: colours[at] ?? "", filter: () => lonely(line) } })),
   };
 }
 

@@ -1,4 +1,4 @@
-/** The colours of charts: those of the page for what is single, and six that can be told apart for what is many. */
+/** The colours of charts: those of the page for what is single, and a few that can be told apart for what is many. */
 
 import type { Theme } from "../theme";
 
@@ -10,6 +10,8 @@ export interface Palette {
   wide: string;
   narrow: string;
   many: readonly string[];
+  /** All others together. */
+  rest: string;
 }
 
 const LIGHT: Palette = {
@@ -18,7 +20,8 @@ const LIGHT: Palette = {
   accent: "#0d6e7a",
   wide: "#0d6e7a2e",
   narrow: "#0d6e7a66",
-  many: ["#0d6e7a", "#c9761c", "#6a5acd", "#3f8f4f", "#b34a86", "#8a9a9d"],
+  many: ["#0d6e7a", "#c9761c", "#6a5acd", "#3f8f4f", "#b34a86", "#3b7dd8", "#a0522d", "#8f8a1f"],
+  rest: "#8a9a9d",
 };
 const DARK: Palette = {
   text: "#93a9ad",
@@ -26,7 +29,8 @@ const DARK: Palette = {
   accent: "#53bdca",
   wide: "#53bdca2e",
   narrow: "#53bdca66",
-  many: ["#53bdca", "#eaa65f", "#a79bf2", "#74c786", "#e88fbe", "#7d9094"],
+  many: ["#53bdca", "#eaa65f", "#a79bf2", "#74c786", "#e88fbe", "#7fb2ff", "#d98a6a", "#cdc75a"],
+  rest: "#7d9094",
 };
 const GOOD: Record<Theme, Readonly<Record<string, string>>> = {
   light: { stop: "#0d6e7a", length: "#c9a21c", tool_calls: "#6a5acd", cancelled: "#9aa9ac", content_filter: "#7d5a3c" },
@@ -39,6 +43,13 @@ const BAD: Record<Theme, readonly string[]> = {
 
 export function paletteOf(theme: Theme): Palette {
   return theme === "dark" ? DARK : LIGHT;
+}
+
+/** One for each of these: the same in every chart for the first of `ranked`, and for the others one that is free. */
+export function coloursOf(names: readonly string[], ranked: readonly string[], { many, rest }: Palette): string[] {
+  const own = names.map((name) => many[ranked.includes(name) ? ranked.indexOf(name) : many.length]);
+  const free = many.filter((colour) => !own.includes(colour));
+  return own.map((colour, at) => colour ?? (ranked.includes(names[at] ?? "") ? free.shift() : undefined) ?? rest);
 }
 
 /** One for each outcome: what ended well calm, each kind of failure a red of its own. */

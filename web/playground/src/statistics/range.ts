@@ -1,14 +1,15 @@
 /** The times that can be looked at, cut into buckets that suit them. */
 
 export const RANGES = ["1h", "24h", "7d", "30d"] as const;
-export type Range = (typeof RANGES)[number];
+const CLOSEST = "10m";
+export type Range = (typeof RANGES)[number] | typeof CLOSEST;
 export type Bucket = "minute" | "quarter" | "hour" | "day";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-const LENGTHS: Record<Range, number> = { "1h": HOUR, "24h": DAY, "7d": 7 * DAY, "30d": 30 * DAY };
-const BUCKETS: Record<Range, Bucket> = { "1h": "minute", "24h": "quarter", "7d": "hour", "30d": "day" };
+const LENGTHS: Record<Range, number> = { "10m": 10 * MINUTE, "1h": HOUR, "24h": DAY, "7d": 7 * DAY, "30d": 30 * DAY };
+const BUCKETS: Record<Range, Bucket> = { "10m": "minute", "1h": "minute", "24h": "quarter", "7d": "hour", "30d": "day" };
 const STEPS: Record<Exclude<Bucket, "day">, number> = { minute: MINUTE, quarter: 15 * MINUTE, hour: HOUR };
 
 /** Milliseconds since 1970; `edges` are where the buckets begin. */
@@ -19,18 +20,45 @@ export interface Span {
   edges: readonly number[];
 }
 
-export function isRange(text: string | null): text is Range {
-  return RANGES.includes(text as Range);
+/** What is looked at: a range that ends then, or now. */
+export interface Looked {
+  range: Range;
+  to?: number | undefined;
 }
 
-/** The range that ends now: from the beginning of its first bucket, so that each is whole but the last. */
-export function spanOf(range: Range, now: number): Span {
+export function isRange(text: string | null): text is Range {
+  return text === CLOSEST || RANGES.includes(text as Exclude<Range, typeof CLOSEST>);
+}
+
+/** The range that ends at this moment: from the beginning of its first bucket, so that each is whole but the last. */
+export function spanOf(range: Range, end: number): Span {
   const bucket = BUCKETS[range];
-  const from = floor(now - LENGTHS[range], bucket);
-  const to = Math.ceil((now + 1) / MINUTE) * MINUTE;
+  const from = floor(end - LENGTHS[range], bucket);
+  const to = Math.ceil(end / MINUTE) * MINUTE;
   const edges: number[] = [];
   for (let edge = from; edge < to; edge = after(edge, bucket)) edges.push(edge);
   return { from, to, bucket, edges };
+}
+
+/** What a bucket shows when it is looked at more closely; undefined where nothing is closer. */
+export function closer(range: Range, edge: number): Looked | undefined {
+  switch (range) {
+    case "30d":
+      return { range: "24h", to: after(edge, "day") };
+    case "7d":
+    case "24h":
+      return { range: "1h", to: floor(edge, "hour") + HOUR };
+    case "1h":
+      return { range: CLOSEST, to: edge + LENGTHS[CLOSEST] / 2 };
+    default:
+      return undefined;
+  }
+}
+
+/** The same length, one step earlier (-1) or later (1); what would lie in the future altogether ends now. */
+export function beside({ range, to }: Looked, step: -1 | 1, now: number): Looked {
+  const moved = (to ?? now) + step * LENGTHS[range];
+  return moved - LENGTHS[range] < now ? { range, to: moved } : { range };
 }
 
 function floor(at: number, bucket: Bucket): number {

@@ -26,6 +26,22 @@ export function bandsOf(edges: readonly number[], points: readonly Spread[]): Ba
   return bands;
 }
 
+export interface Line {
+  name: string;
+  values: (number | null)[];
+}
+
+/** The medians of those models that are asked most. */
+export function linesOf(edges: readonly number[], points: readonly Spread[], most: number): Line[] {
+  const counts = new Map<string, number>();
+  for (const { provider, model, count } of points) counts.set(`${provider} ${model}`, (counts.get(`${provider} ${model}`) ?? 0) + count);
+  const first = [...counts].sort((a, b) => b[1] - a[1]).slice(0, most).map(([key]) => key);
+  return first.map((key) => {
+    const own = points.filter(({ provider, model }) => `${provider} ${model}` === key);
+    return { name: own[0]?.model ?? "", values: bandsOf(edges, own).p50 };
+  });
+}
+
 export interface Layer {
   name: string;
   values: number[];
@@ -75,28 +91,46 @@ function placeOf(edges: readonly number[], at: string | undefined): number {
   return low;
 }
 
-/** One row of a model with the figures that people compare. */
-export interface ModelRow {
-  model: string;
-  provider: string;
+/** What people compare of a model, or of whoever asks. */
+export interface Compared {
   streams: number;
+  failed: number;
+  retries: number;
   ttft: Spread | undefined;
-  speed: Spread | undefined;
   tokens: number;
   cost: number;
   priced: number;
 }
 
+export interface ModelRow extends Compared {
+  model: string;
+  provider: string;
+  speed: Spread | undefined;
+}
+
+export interface CallerRow extends Compared {
+  caller: string;
+  name: string;
+  program: boolean;
+}
+
+const TOKEN = "token:"; // how the keys of programs begin
+
 export function modelRows(sums: readonly Sums[], ttft: readonly Spread[], speed: readonly Spread[]): ModelRow[] {
   const of = (spreads: readonly Spread[], { provider, model }: Sums): Spread | undefined => spreads.find((each) => each.model === model && each.provider === provider);
-  return sums.map((each) => ({
-    model: each.model ?? "",
-    provider: each.provider ?? "",
-    streams: each.streams,
-    ttft: of(ttft, each),
-    speed: of(speed, each),
-    tokens: each.inputTokens + each.outputTokens,
-    cost: each.cost,
-    priced: each.priced,
-  }));
+  return sums.map((each) => ({ model: each.model ?? "", provider: each.provider ?? "", speed: of(speed, each), ...compared(each, of(ttft, each)) }));
+}
+
+/** Who spends most comes first. Empty where nobody signs in. */
+export function callerRows(sums: readonly Sums[], ttft: readonly Spread[]): CallerRow[] {
+  const rows = sums.flatMap((each) => {
+    const { caller, name } = each;
+    return caller ? [{ caller, name: name || caller, program: caller.startsWith(TOKEN), ...compared(each, ttft.find((spread) => spread.caller === caller)) }] : [];
+  });
+  return rows.sort((a, b) => b.cost - a.cost || b.tokens - a.tokens);
+}
+
+function compared(sums: Sums, ttft: Spread | undefined): Compared {
+  const { streams, failed, attempts, inputTokens, outputTokens, cost, priced } = sums;
+  return { streams, failed, retries: Math.max(0, attempts - streams), ttft, tokens: inputTokens + outputTokens, cost, priced };
 }
