@@ -5,7 +5,7 @@ import { useLanguage, type Language } from "../words";
 const ENGLISH = {
   answering: "answering",
   asked: "asked",
-  attempts: "attempts",
+  attempts: "Attempts",
   band80: "10–90 %",
   band50: "25–75 %",
   byModel: "By model",
@@ -28,7 +28,7 @@ const ENGLISH = {
   keysHint: "Arrow keys go from point to point.",
   live: "Live now",
   loading: "Counting…",
-  longest: "longest silence",
+  longest: "Longest silence",
   median: "median",
   model: "Model",
   noStreams: "None.",
