@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from dataclasses import replace
+from string import Formatter
 from typing import Any
 
 import pytest
@@ -10,7 +13,9 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrace.common import delivery
 from headrace.common.delivery import Delivery, Heard, Tick
+from headrace.common.delivery_words import WORDS
 from headrace.common.timed_events import EVENTS, GAP, MAX_AT_ONCE, TimedEvents
 from headrace.errors import RequestError
 from tests.people.conftest import SELF
@@ -66,6 +71,30 @@ def test_other_faults() -> None:
     assert codes(heard(SENT, about=ABOUT | {"protocol": "1.0"})) == ["http10"]
     assert codes(heard(SENT), secure=True, level="note") == ["scheme"]
     assert codes(heard(SENT, asked="gzip"), level="note") == ["accept_encoding"]
+
+
+def test_every_finding_has_words_with_the_same_figures_in_both_languages() -> None:
+    codes = set(re.findall(r'_found\(\s*"\w+",\s*"(\w+)"', inspect.getsource(delivery)))
+    assert len(codes) == 12
+    assert codes - WORDS["en"].keys() == set()
+    assert {key: _figures(text) for key, text in WORDS["en"].items()} == {
+        key: _figures(text) for key, text in WORDS["zh"].items()
+    }
+    assert [key for key, text in WORDS["zh"].items() if not re.search("[\u4e00-\u9fff]", text)] == []
+
+
+def _figures(text: str) -> set[str | None]:
+    return {name for _, name, _, _ in Formatter().parse(text)}
+
+
+def test_the_findings_are_in_the_readers_language_and_the_lines_as_they_are() -> None:
+    streams = (heard([3.0] * EVENTS, server="nginx"), heard(SENT, complete=False, ended_at=5.0, silence=9))
+    both = [Delivery(streams, language=language) for language in WORDS]
+    english, chinese = ([(each.code, each.level) for each in found.findings] for found in both)
+    assert english == chinese
+    assert [each.line for each in both[0].findings][:1] == [each.line for each in both[1].findings][:1]
+    assert "前面有东西在缓冲：第一个事件迟到 1.9 秒" in both[1].findings[0].text
+    assert "流在途中被扣留" in both[1].verdict()
 
 
 def test_the_line_is_in_the_words_of_what_stands_in_front() -> None:

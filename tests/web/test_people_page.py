@@ -119,5 +119,17 @@ async def test_whoever_owns_nothing_is_told_so_in_their_language(browser: Browse
     await context.close()
 
 
+async def test_whether_streams_arrive_is_said_in_the_readers_language(browser: Browser, server: LiveServer) -> None:
+    context = await browser.new_context(locale="zh-CN")
+    page = await context.new_page()
+    await page.goto(f"{server.url}/sign/in?next=/people/")
+    await page.locator("#name").fill("ann")
+    await page.locator("#password").fill(PASSWORD)
+    await page.locator("#send").click()
+    await page.locator("#examine").click()
+    await expect(page.locator("#findings li.good")).to_contain_text("20 个事件逐个到达", timeout=20_000)
+    await context.close()
+
+
 async def test_both_languages_have_the_same_words() -> None:
     assert set(ENGLISH) == set(CHINESE)

@@ -53,7 +53,7 @@ async def test_two_models_answer_side_by_side(server: LiveServer, browser: Brows
         first_pane, second = await page.locator("main section").all()
         await expect(first_pane.locator("strong, [data-streamdown=strong]")).to_have_text("there")
         await expect(first_pane.get_by_role("button", name="Thought for")).to_have_attribute("aria-expanded", "false")
-        for figure in ("first token", "total", "in", "out", "stop"):
+        for figure in ("first token", "total", "in", "out", "complete"):
             await expect(first_pane.locator("dl")).to_contain_text(figure)
         await expect(second).to_contain_text("Half an answer")
         await second.get_by_role("button", name="Stop").click()
@@ -161,6 +161,21 @@ async def test_enter_while_composing_sends_nothing(
     await page.press("#prompt", "Shift+Enter")
     await page.press("#prompt", "Enter")
     assert await upstream.requested(1)
+    await closed(page)
+
+
+@pytest.mark.parametrize("upstream", [[Send(chat_answer("- [x] done\n- [ ] not yet"))]], indirect=True)
+async def test_the_ending_is_in_the_readers_language_and_a_box_to_tick_has_no_dot(
+    server: LiveServer, browser: Browser, upstream: ScriptedUpstream
+) -> None:
+    page = await playground(browser, server.url, [stored(server, upstream, "a")], locale="zh-CN")
+    await ask(page, "hi")
+    await ended(page)
+    await expect(page.locator("article dl")).to_contain_text("完整")
+    await expect(page.locator("article dl")).not_to_contain_text("stop")
+    ticked = page.locator("article li", has=page.get_by_role("checkbox"))
+    await expect(ticked).to_have_count(2)
+    await expect(ticked.first).to_have_css("list-style-type", "none")
     await closed(page)
 
 

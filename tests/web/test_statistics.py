@@ -164,7 +164,7 @@ async def test_a_stream_leads_to_its_timeline(page: Page) -> None:
     await expect(moments).to_contain_text(
         ["asked", "tried again The provider is out of order", "thinking began", "the answer began", "ended complete"]
     )
-    await expect(dialog).to_contain_text("attempts2")
+    await expect(dialog).to_contain_text("Attempts2")
     assert await faults(page) == []
     await page.reload()
     await expect(moments).to_have_count(5)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Literal
 
+from headrace.common.delivery_words import WORDS, Language
 from headrace.common.proxy_lines import line_for, names_of
 from headrace.common.timed_events import EVENTS
 
@@ -79,6 +80,7 @@ class Delivery:
     streams: tuple[Heard, ...]
     secure: bool = False
     """Whether the reader asked by https."""
+    language: Language = "en"
     findings: list[Finding] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
@@ -90,10 +92,17 @@ class Delivery:
 
     def verdict(self) -> str:
         if self.good:
-            return "Streams arrive as they are sent."
+            return self._say("good")
         broken = [finding.code for finding in self.findings if finding.level == "bad"]
         held = {"buffered", "compressed_buffered"} & set(broken)
-        return "Streams are held back on their way." if held else "Streams do not arrive as they should."
+        return self._say("held" if held else "wrong")
+
+    def _say(self, words: str, **figures: float | str) -> str:
+        return WORDS[self.language][words].format(**figures)
+
+    def _found(self, level: Level, code: str, *, words: str = "", line: str = "", **figures: float | str) -> Finding:
+        """In the words of its code, unless there are several for it."""
+        return Finding(level, code, self._say(words or code, **figures), line)
 
     @property
     def _timed(self) -> tuple[Heard, ...]:
@@ -101,7 +110,7 @@ class Delivery:
 
     def _judge(self) -> Iterator[Finding]:
         if not self.streams:
-            yield Finding("bad", "nothing", "No stream arrived at all.")
+            yield self._found("bad", "nothing")
             return
         yield from self._broken()
         yield from self._arrival()
@@ -120,49 +129,37 @@ class Delivery:
     def _broken(self) -> Iterator[Finding]:
         for heard in self._timed:
             if not heard.complete:
-                yield Finding(
-                    "bad", "broken_off", f"A stream broke off after {len(heard.ticks)} of {EVENTS} events.", ""
-                )
+                yield self._found("bad", "broken_off", came=len(heard.ticks), events=EVENTS)
                 return
 
     def _arrival(self) -> Iterator[Finding]:
         held = [heard for heard in self._timed if heard.held_back]
         if not held and all(heard.complete for heard in self._timed):
             late = max((heard.lateness for heard in self._timed), default=0.0)
-            text = f"{EVENTS} events arrived one by one, none more than {late * 1000:.0f} ms late."
-            yield Finding("good", "prompt", text)
+            yield self._found("good", "prompt", events=EVENTS, late=late * 1000)
         elif not held:
             return
         elif len(held) < len(self._timed) and all(_foreign(heard) for heard in held):
-            text = f"Something in front compresses ({held[0].coding}), and holds events back until it has enough."
-            yield Finding("bad", "compressed_buffered", text, self._line("compressed"))
+            yield self._found("bad", "compressed_buffered", line=self._line("compressed"), coding=held[0].coding)
         else:
-            which = "" if len(held) == len(self._timed) else f" in {_codings(held)} streams"
-            text = (
-                f"Something in front buffers{which}: the first event came {held[0].lateness:.1f} s late, in one burst."
-            )
-            yield Finding("bad", "buffered", text, self._line("buffered"))
+            words = "buffered" if len(held) == len(self._timed) else "some_buffered"
+            late, line = held[0].lateness, self._line("buffered")
+            yield self._found("bad", "buffered", words=words, line=line, coding=_codings(held), late=late)
 
     def _compression(self) -> Iterator[Finding]:
         foreign = [heard for heard in self._timed if _foreign(heard) and not heard.held_back]
         if foreign:
-            text = f"Something in front compresses streams ({foreign[0].coding}). They pass; Headrace does it better."
-            yield Finding("note", "compressed", text, self._line("compressed"))
+            yield self._found("note", "compressed", line=self._line("compressed"), coding=foreign[0].coding)
         lost = [heard for heard in self._timed if heard.about.get("accepted") == "" and heard.asked != "identity"]
         if lost and not foreign:
-            text = "Something in front takes Accept-Encoding away, so that streams are not compressed."
-            yield Finding("note", "accept_encoding", text, self._line("accept_encoding"))
+            yield self._found("note", "accept_encoding", line=self._line("accept_encoding"))
 
     def _protocol(self) -> Iterator[Finding]:
         about = self.streams[0].about
         if about.get("protocol") == "1.0":
-            text = (
-                "Headrace is asked by HTTP/1.0: each answer costs a connection, and its end cannot be told from a loss."
-            )
-            yield Finding("bad", "http10", text, self._line("http10"))
+            yield self._found("bad", "http10", line=self._line("http10"))
         if self.secure and about.get("scheme") == "http":
-            text = "Headrace does not know that the page is https: its cookies are not marked Secure."
-            yield Finding("note", "scheme", text, self._line("scheme"))
+            yield self._found("note", "scheme", line=self._line("scheme"))
 
     def _workers(self) -> Iterator[Finding]:
         held = any(heard.held_back for heard in self._timed)
@@ -172,25 +169,25 @@ class Delivery:
             for earlier, later in pairwise(sorted(self._timed, key=lambda heard: heard.head_at))
         )
         if "sync" in kinds or one_by_one:
-            text = "A stream holds its whole worker process: each other request waits until it has ended."
-            yield Finding("bad", "sync_worker", text, line_for("sync_worker", ""))
+            yield self._found("bad", "sync_worker", line=line_for("sync_worker", ""))
 
     def _idle(self) -> Iterator[Finding]:
         for heard in self.streams:
             if not heard.silence:
                 continue
-            keepalive = float(heard.about.get("keepAliveSeconds") or 0)
             if heard.complete:
-                yield Finding("good", "patient", f"A silence of {heard.silence:g} s is borne.")
-                continue
-            cut = heard.longest_wait
-            text = f"After {cut:.0f} s of silence the connection is cut"
-            if keepalive and cut >= SPARE_IDLE * keepalive:
-                yield Finding("note", "idle_cut", f"{text}; keep-alives come every {keepalive:g} s, so streams live.")
+                yield self._found("good", "patient", silence=heard.silence)
             else:
-                shorter = f"HEADRACE_KEEPALIVE_SECONDS={max(1, int(cut / 2))}"
-                every = f"keep-alives come every {keepalive:g} s" if keepalive else "there are no keep-alives"
-                yield Finding("bad", "idle_cut", f"{text}, and {every}.", f"{self._line('idle_cut')}\nor: {shorter}")
+                yield self._cut(heard.longest_wait, float(heard.about.get("keepAliveSeconds") or 0))
+
+    def _cut(self, cut: float, every: float) -> Finding:
+        if every and cut >= SPARE_IDLE * every:
+            return self._found("note", "idle_cut", words="idle_cut_later", cut=cut, every=every)
+        shorter = self._say("or", line=f"HEADRACE_KEEPALIVE_SECONDS={max(1, int(cut / 2))}")
+        words = "idle_cut" if every else "idle_cut_bare"
+        return self._found(
+            "bad", "idle_cut", words=words, line=f"{self._line('idle_cut')}\n{shorter}", cut=cut, every=every
+        )
 
 
 def _foreign(heard: Heard) -> bool:

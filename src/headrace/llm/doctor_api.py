@@ -15,6 +15,7 @@ from pydantic import Field
 from headrace.common.compressed import CompressedStream
 from headrace.common.conf import get_settings
 from headrace.common.delivery import Delivery, Heard, Tick
+from headrace.common.delivery_words import Language
 from headrace.common.identity import allows
 from headrace.common.rest import ErrorAnswer, WireSchema
 from headrace.common.services.llm_streaming import create_streaming_response
@@ -61,6 +62,7 @@ class StreamSeen(WireSchema):
 class DeliverySeen(WireSchema):
     streams: Annotated[list[StreamSeen], Field(max_length=MAX_STREAMS)]
     secure: Annotated[bool, Field(description="Whether it was asked by https.")] = False
+    language: Annotated[Language, Field(description="Of the findings' texts.")] = "en"
 
 
 class FindingAnswer(WireSchema):
@@ -109,7 +111,7 @@ async def timed_events(
 @allows("known")
 async def judge(request: HttpRequest, seen: DeliverySeen) -> dict[str, object]:  # noqa: ARG001 - Ninja names it so
     """Names what holds streams back, with the line of configuration that mends it."""
-    delivery = Delivery(tuple(map(_heard, seen.streams)), secure=seen.secure)
+    delivery = Delivery(tuple(map(_heard, seen.streams)), secure=seen.secure, language=seen.language)
     return {"good": delivery.good, "verdict": delivery.verdict(), "findings": delivery.findings}
 
 

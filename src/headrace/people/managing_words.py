@@ -58,7 +58,7 @@ ENGLISH = {
 CHINESE = {
     "language": "zh",
     "title": "成员与令牌",
-    "back": "返回试验场",
+    "back": "返回对话",
     "sign_out": "退出登录",
     "project": "项目",
     "nothing": "只有项目的所有者可以查看成员，你在这里没有拥有的项目。",

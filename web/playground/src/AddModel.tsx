@@ -73,11 +73,13 @@ export default function AddModel({ open, onClose, paneId }: Opened & { paneId: s
         {wrong && <p className="mb-3 break-words rounded-lg bg-bad-soft px-3 py-2 text-sm text-bad" role="alert">{wrong}</p>}
         {tested && <Told tried={tested} />}
         {names && <p className="mb-3 text-sm text-quiet" role="status">{names.length} {words.modelsFound}</p>}
-        <div className="mt-4 flex flex-wrap justify-end gap-2">
-          {provider?.abilities.models && <button className="button button-quiet" type="button" disabled={busy} onClick={() => void list()}>{words.test}</button>}
-          <button className="button button-quiet mr-auto" type="button" disabled={busy} onClick={() => form.current?.reportValidity() && void test()}>{busy ? words.testing : words.tryIt}</button>
-          <button className="button" type="button" onClick={onClose}>{words.cancel}</button>
-          <button className="button button-main" type="submit" disabled={busy}>{words.save}</button>
+        <div className="mt-4 flex flex-wrap gap-2">
+          {provider?.abilities.models && <button className="button" type="button" disabled={busy} onClick={() => void list()}>{words.test}</button>}
+          <button className="button" type="button" disabled={busy} onClick={() => form.current?.reportValidity() && void test()}>{busy ? words.testing : words.tryIt}</button>
+          <span className="ml-auto flex gap-2">
+            <button className="button" type="button" onClick={onClose}>{words.cancel}</button>
+            <button className="button button-main" type="submit" disabled={busy}>{words.save}</button>
+          </span>
         </div>
       </form>
     </Modal>

@@ -6,11 +6,10 @@ import { Keys } from "./dialogs";
 import { Header } from "./Header";
 import { Icon } from "./Icon";
 import { isComposing } from "./keys";
-import { PaneView } from "./PaneView";
+import { Panes } from "./Panes";
 import { Part } from "./Part";
 import { useRoute } from "./route";
 import { Sidebar, useSidebar } from "./Sidebar";
-import { MOST_PANES } from "./state";
 import { store, useStore } from "./store";
 import { problemTitle } from "./problems";
 import { useLanguage, useWords } from "./words";
@@ -24,7 +23,6 @@ const Models = lazy(() => import("./Models"));
 const Presets = lazy(() => import("./Presets"));
 const Settings = lazy(() => import("./Settings"));
 const Statistics = lazy(() => import("./statistics/Statistics"));
-const WIDTHS = ["", "md:grid-cols-1", "md:grid-cols-2", "md:grid-cols-2 xl:grid-cols-3", "md:grid-cols-2 2xl:grid-cols-4"];
 
 /** The statistics are another view; what runs in the playground goes on behind it. */
 export function App(): React.JSX.Element {
@@ -33,7 +31,7 @@ export function App(): React.JSX.Element {
 
 function Counted(): React.JSX.Element {
   return (
-    <div className="flex h-dvh flex-col">
+    <div className="flex h-(--page-height) flex-col">
       <Header />
       <Part><Statistics /></Part>
     </div>
@@ -41,7 +39,6 @@ function Counted(): React.JSX.Element {
 }
 
 function Playground(): React.JSX.Element {
-  const panes = useStore((state) => state.panes);
   const [dialog, setDialog] = useState<Dialog>();
   const [asking, setAsking] = useState<string>();
   const [turnId, setTurnId] = useState<string>();
@@ -61,17 +58,13 @@ function Playground(): React.JSX.Element {
     setDialog("settings");
   };
   return (
-    <div className="flex h-dvh">
+    <div className="flex h-(--page-height)">
       <Sidebar {...sidebar} />
       <div className="flex min-w-0 flex-1 flex-col">
         <Header onOpen={setDialog} onAdd={() => add()} sidebar={sidebar} />
         <Notice />
         {!sidebar.open && <div className="px-3 empty:hidden md:px-4"><Trouble /></div>}
-        <main className={`grid min-h-0 flex-1 auto-rows-fr gap-3 px-3 pb-2 max-md:auto-cols-[100%] max-md:grid-flow-col max-md:snap-x max-md:snap-mandatory max-md:overflow-x-auto md:px-4 ${WIDTHS[Math.min(panes.length, MOST_PANES)]} ${panes.length === 1 ? "mx-auto w-full max-w-4xl" : ""}`}>
-          {panes.map((pane, at) => (
-            <PaneView key={pane.id} pane={pane} place={at + 1} count={panes.length} onAdd={() => add(pane.id)} onModels={() => setDialog("models")} onCode={code} onSettings={settings} />
-          ))}
-        </main>
+        <Panes onAdd={add} onModels={() => setDialog("models")} onCode={code} onSettings={settings} />
         <Undo />
         <Composer onSettings={() => settings()} onPresets={() => setDialog("presets")} />
       </div>

@@ -46,7 +46,6 @@ export function Carrying(): React.JSX.Element {
 }
 
 async function exportAll(): Promise<void> {
-  store.conversations.note();
   const [all, { jsonOf }] = await Promise.all([records.all(), import("./records/exporting")]);
   download("conversations.json", jsonOf(all));
 }

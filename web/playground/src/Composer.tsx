@@ -5,8 +5,10 @@ import { useEffect, useRef, useState } from "react";
 import { Attached } from "./Attached";
 import { BeforeAsking } from "./BeforeAsking";
 import { Icon } from "./Icon";
+import { TOUCH } from "./keyboard";
 import { isComposing, sends } from "./keys";
 import { useListbox } from "./listbox";
+import { Menu, type Choice } from "./Menu";
 import { chosenOf } from "./parameters";
 import { matching, usePresets } from "./presets";
 import { questionsOf, recalled } from "./recall";
@@ -28,7 +30,6 @@ export function Composer({ onSettings, onPresets }: Opening): React.JSX.Element 
   const attached = useStore((state) => state.attached);
   const running = useStore(anyRunning);
   const ready = useStore((state) => state.panes.length > 0);
-  const changed = useStore(({ parameters }) => chosenOf(parameters).length > 0);
   const enterSends = useStore((state) => state.enterSends);
   const [values, setValues] = useState<Readonly<Record<string, string>>>({});
   const box = useRef<HTMLTextAreaElement>(null);
@@ -40,8 +41,15 @@ export function Composer({ onSettings, onPresets }: Opening): React.JSX.Element 
     box.current?.setSelectionRange(-1, -1); // what was kept goes on at its end
   }, []);
   const send = (): void => {
-    if (ready && !running) store.ask(filled(draft, values));
+    if (!ready || running) return;
+    store.ask(filled(draft, values));
+    if (TOUCH.matches) box.current?.blur(); // the keyboard makes room for the answer
   };
+  const tools: readonly Choice[] = [
+    { name: words.parameters, icon: "settings", onChoose: onSettings },
+    { name: words.attach, icon: "attach", onChoose: () => picker.current?.click() },
+    { name: words.presets, icon: "preset", onChoose: onPresets },
+  ];
   const onKey = (event: React.KeyboardEvent<HTMLTextAreaElement>): void => {
     if (isComposing(event.nativeEvent) || slash.onKey(event)) return;
     if (sends(event, enterSends)) send();
@@ -55,15 +63,10 @@ export function Composer({ onSettings, onPresets }: Opening): React.JSX.Element 
       <div className={`rounded-2xl border bg-card p-1.5 shadow-sm transition-colors focus-within:border-accent ${dropping ? "border-dashed border-accent" : "border-line"}`}>
         {attached.length > 0 && <div className="flex p-1.5"><Attached files={attached} onRemove={(file) => store.files.detach(file)} /></div>}
         <div className="flex items-end gap-0.5">
-          <button className="button button-quiet button-square relative" type="button" onClick={onSettings} aria-label={words.parameters} title={words.parameters}>
-            <Icon name="settings" size={18} />
-            {changed && <span className="absolute right-1.5 top-1.5 size-1.5 rounded-full bg-accent"><span className="sr-only">{words.settingsChanged}</span></span>}
-          </button>
-          <button className="button button-quiet button-square" type="button" onClick={() => picker.current?.click()} aria-label={words.attach} title={words.attach}><Icon name="attach" size={18} /></button>
-          <button className="button button-quiet button-square max-sm:hidden" type="button" onClick={onPresets} aria-label={words.presets} title={words.presets}><Icon name="preset" size={18} /></button>
+          <Tools choices={tools} />
           <input ref={picker} className="hidden" type="file" multiple aria-label={words.attach} onChange={({ target }) => { void store.files.attach([...(target.files ?? [])]); target.value = ""; }} />
           <label className="sr-only" htmlFor="prompt">{words.ask}</label>
-          <textarea id="prompt" ref={box} rows={1} className="field-sizing-content max-h-48 min-h-9 min-w-0 flex-1 resize-none bg-transparent px-1.5 py-1.5 text-base leading-6 placeholder:text-quiet/80 max-sm:placeholder:text-sm focus:outline-none md:text-[0.9375rem]"
+          <textarea id="prompt" ref={box} rows={1} className="field-sizing-content max-h-[min(12rem,calc(var(--page-height)*0.3))] min-h-9 min-w-0 flex-1 resize-none bg-transparent px-1.5 py-1.5 text-base leading-6 placeholder:text-quiet/80 max-sm:placeholder:text-sm focus:outline-none md:text-[0.9375rem]"
             placeholder={dropping ? words.dropHere : words.ask} value={draft} enterKeyHint={enterSends ? "send" : "enter"} onChange={({ target }) => store.setDraft(target.value)} onKeyDown={onKey} onPaste={onPaste} {...slash.field} />
           {running ? (
             <button className="button" type="button" onClick={() => store.stop()}><Icon name="stop" size={13} /> {words.stopAll}</button>
@@ -73,6 +76,25 @@ export function Composer({ onSettings, onPresets }: Opening): React.JSX.Element 
         </div>
       </div>
     </form>
+  );
+}
+
+/** Buttons where there is room for them; on a phone one that opens them. */
+function Tools({ choices }: { choices: readonly Choice[] }): React.JSX.Element {
+  const words = useWords();
+  const changed = useStore(({ parameters }) => chosenOf(parameters).length > 0);
+  const mark = changed && <span className="pointer-events-none absolute left-6 top-1.5 size-1.5 rounded-full bg-accent" role="img" aria-label={words.settingsChanged} title={words.settingsChanged} />;
+  return (
+    <>
+      <div className="relative flex gap-0.5 max-sm:hidden">
+        {choices.map(({ name, icon, onChoose }) => <button key={name} className="button button-quiet button-square" type="button" onClick={onChoose} aria-label={name} title={name}><Icon name={icon} size={18} /></button>)}
+        {mark}
+      </div>
+      <div className="relative sm:hidden">
+        <Menu label={words.askingWith} choices={choices} icon="add" large />
+        {mark}
+      </div>
+    </>
   );
 }
 

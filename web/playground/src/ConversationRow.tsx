@@ -50,7 +50,6 @@ function useChoices({ id, pinned }: Summary, title: string, onRename: () => void
   const words = useWords();
   const language = useLanguage();
   const copy = async (): Promise<void> => {
-    store.conversations.note();
     const made = await records.duplicate(id, filling(words.copyOf, { title }));
     if (made) await store.conversations.show(made);
   };
@@ -69,7 +68,6 @@ function useChoices({ id, pinned }: Summary, title: string, onRename: () => void
 type FileKind = "md" | "html" | "json";
 
 async function exported(id: string, kind: FileKind, words: Words, language: string): Promise<void> {
-  store.conversations.note(); // what came in this moment too
   const [conversation] = await records.all([id]);
   if (!conversation) return;
   const { fileName, htmlOf, jsonOf, markdownOf, titleOf } = await import("./records/exporting");

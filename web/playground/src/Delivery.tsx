@@ -6,19 +6,20 @@ import { Block } from "./Block";
 import { examined, type Finding, type Judgement } from "./delivery";
 import { Modal, type Opened } from "./dialogs";
 import { Icon } from "./Icon";
-import { useWords } from "./words";
+import { useLanguage, useWords } from "./words";
 
 type Told = Judgement | "reading" | "lost" | undefined;
 
 export default function Delivery({ open, onClose }: Opened): React.JSX.Element {
   const words = useWords();
   const [told, setTold] = useState<Told>();
+  const language = useLanguage();
   const leaving = useRef<AbortController>(undefined);
   useEffect(() => () => leaving.current?.abort(), []);
   const examine = (): void => {
     const { signal } = (leaving.current = new AbortController());
     setTold("reading");
-    examined(signal).then(setTold, () => signal.aborted || setTold("lost"));
+    examined(language, signal).then(setTold, () => signal.aborted || setTold("lost"));
   };
   return (
     <Modal open={open} onClose={onClose} title={words.delivery}>
@@ -33,12 +34,11 @@ export default function Delivery({ open, onClose }: Opened): React.JSX.Element {
   );
 }
 
-function Verdict({ judgement: { good, findings } }: { judgement: Judgement }): React.JSX.Element {
-  const words = useWords();
+function Verdict({ judgement: { good, verdict, findings } }: { judgement: Judgement }): React.JSX.Element {
   return (
     <div className="mb-3 text-sm">
-      <p className={`mb-2 rounded-lg px-3 py-2 font-medium ${good ? "bg-tint text-accent" : "bg-bad-soft text-bad"}`}>{good ? words.deliveryGood : words.deliveryBad}</p>
-      <ul className="space-y-2" lang="en">{findings.map((each) => <Found key={each.code} finding={each} />)}</ul>
+      <p className={`mb-2 rounded-lg px-3 py-2 font-medium ${good ? "bg-tint text-accent" : "bg-bad-soft text-bad"}`}>{verdict}</p>
+      <ul className="space-y-2">{findings.map((each) => <Found key={each.code} finding={each} />)}</ul>
     </div>
   );
 }

@@ -60,6 +60,9 @@ function Act({ icon, name, hint, pressed, onClick }: Act): React.JSX.Element {
   );
 }
 
+/** How the server calls the ending, and the page. */
+const ENDINGS = { stop: "endedWell", length: "endedLong", tool_calls: "endedCalling", content_filter: "endedFiltered", cancelled: "stopped", error: "endedWrong" } as const;
+
 /** Time, speed, tokens, ending: what the server measured. */
 function Figures({ turn, hidden }: { turn: Turn; hidden: boolean }): React.JSX.Element {
   const words = useWords();
@@ -86,9 +89,9 @@ function Figures({ turn, hidden }: { turn: Turn; hidden: boolean }): React.JSX.E
           <dd className="font-medium text-text">{value}</dd>
         </div>
       ))}
-      <div className={`rounded-full px-2 py-px font-medium ${reason === "stop" ? "bg-tint text-accent" : reason === "error" ? "bg-bad-soft text-bad" : "bg-soft text-quiet"}`}>
-        <dt className="sr-only">finish</dt>
-        <dd>{reason === "cancelled" ? words.stopped : reason}</dd>
+      <div title={reason} className={`rounded-full px-2 py-px font-medium ${reason === "stop" ? "bg-tint text-accent" : reason === "error" ? "bg-bad-soft text-bad" : "bg-soft text-quiet"}`}>
+        <dt className="sr-only">{words.ending}</dt>
+        <dd>{words[ENDINGS[reason]]}</dd>
       </div>
     </dl>
   );

@@ -3,6 +3,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
 
 import { Icon } from "./Icon";
+import { onResize, seenHeight } from "./keyboard";
 import { useAway } from "./Picker";
 
 export interface Choice {
@@ -13,7 +14,14 @@ export interface Choice {
   grave?: boolean;
 }
 
-export function Menu({ label, choices }: { label: string; choices: readonly Choice[] }): React.JSX.Element {
+interface Opened {
+  label: string;
+  choices: readonly Choice[];
+  icon?: Choice["icon"];
+  large?: boolean;
+}
+
+export function Menu({ label, choices, icon = "more", large }: Opened): React.JSX.Element {
   const [open, setOpen] = useState(false);
   const button = useRef<HTMLButtonElement>(null);
   const close = (refocus: boolean): void => {
@@ -22,8 +30,8 @@ export function Menu({ label, choices }: { label: string; choices: readonly Choi
   };
   return (
     <div className="relative shrink-0">
-      <button ref={button} className="button button-quiet button-square h-8 w-8" type="button" aria-haspopup="menu" aria-expanded={open} aria-label={label} title={label} onClick={() => setOpen(!open)}>
-        <Icon name="more" />
+      <button ref={button} className={`button button-quiet button-square ${large ? "" : "h-8 w-8"}`} type="button" aria-haspopup="menu" aria-expanded={open} aria-label={label} title={label} onClick={() => setOpen(!open)}>
+        <Icon name={icon} size={large ? 18 : 16} />
       </button>
       {open && <Choices label={label} choices={choices} onClose={close} />}
     </div>
@@ -57,15 +65,19 @@ function Choices({ label, choices, onClose }: { label: string; choices: readonly
   );
 }
 
-/** Beside its button, wherever that is: lists around it do not cut it off. */
+/** Beside its button, wherever that is and goes when a keyboard opens or closes: lists around it do not cut it off. */
 function usePlace(box: React.RefObject<HTMLElement | null>): { left: number; top: number } {
   const [place, setPlace] = useState({ left: 0, top: 0 });
   useLayoutEffect(() => {
-    const button = box.current?.parentElement?.getBoundingClientRect();
-    const size = box.current?.getBoundingClientRect();
-    if (!button || !size) return;
-    const below = button.bottom + 4 + size.height < innerHeight;
-    setPlace({ left: Math.max(8, button.right - size.width), top: below ? button.bottom + 4 : Math.max(8, button.top - 4 - size.height) });
+    const find = (): void => {
+      const button = box.current?.parentElement?.getBoundingClientRect();
+      const size = box.current?.getBoundingClientRect();
+      if (!button || !size) return;
+      const below = button.bottom + 4 + size.height < seenHeight();
+      setPlace({ left: Math.max(8, button.right - size.width), top: below ? button.bottom + 4 : Math.max(8, button.top - 4 - size.height) });
+    };
+    find();
+    return onResize(find);
   }, [box]);
   return place;
 }

@@ -35,10 +35,9 @@ export function PaneView({ pane, place, count, onAdd, onModels, onCode, onSettin
   const running = pane.turns.some(isRunning);
   const { box, atEnd, toEnd, onScroll } = useFollowing(pane);
   return (
-    <section className="relative flex min-h-0 min-w-0 snap-center flex-col md:max-xl:[&:nth-child(3):last-child]:col-span-2 rounded-2xl border border-line bg-card shadow-sm" aria-label={`${words.model} ${place}`}>
+    <section className="relative flex min-h-0 min-w-0 snap-center snap-always flex-col md:max-xl:[&:nth-child(3):last-child]:col-span-2 rounded-2xl border border-line bg-card shadow-sm" aria-label={`${words.model} ${place}`}>
       <div className="flex items-center gap-1 border-b border-line py-1.5 pl-2 pr-1.5">
         {hidden ? <p className="mr-auto px-2 text-sm font-semibold">{words.hiddenModel} {String.fromCharCode(64 + place)}</p> : <Picker pane={pane} onAdd={onAdd} onModels={onModels} />}
-        {count > 1 && <span className="mr-1 text-xs text-quiet tabular-nums md:hidden">{place}/{count}</span>}
         {running && (
           <button className="button button-quiet h-8 px-2" type="button" onClick={() => store.stop(pane.id)}>
             <Icon name="stop" size={13} /> {words.stop}
@@ -56,7 +55,7 @@ export function PaneView({ pane, place, count, onAdd, onModels, onCode, onSettin
         )}
       </div>
       <Differing pane={pane} />
-      <div ref={box} onScroll={onScroll} className="min-h-0 flex-1 overflow-y-auto overscroll-contain px-4 py-4" tabIndex={0} role="log" aria-live="off">
+      <div ref={box} onScroll={onScroll} className="min-h-0 flex-1 overflow-y-auto overscroll-y-contain px-4 py-4" tabIndex={0} role="log" aria-live="off">
         {pane.turns.length === 0 && <Empty pane={pane} first={place === 1} />}
         {pane.turns.map((turn, at) => (
           <TurnView key={turn.id} turn={turn} acts={acts} last={at === pane.turns.length - 1} />
@@ -122,12 +121,12 @@ function Empty({ pane, first }: { pane: Pane; first: boolean }): React.JSX.Eleme
     <div className="mx-auto flex h-full max-w-md flex-col justify-center gap-4 py-6 text-center">
       <div>
         {first && <p className="mb-1 text-lg font-semibold tracking-tight">{words.title}</p>}
-        <p className="text-sm text-quiet">{local && !hidden ? words.demoNote : first ? words.welcome : words.ready}</p>
+        <p className="text-balance text-sm text-quiet">{local && !hidden ? words.demoNote : first ? words.welcome : words.ready}</p>
       </div>
       {first && <ul className="flex flex-wrap justify-center gap-2" aria-label={words.examples}>
         {(local ? LOCAL_EXAMPLES : EXAMPLES[language]).map((text) => (
           <li key={text}>
-            <button className="rounded-full border border-line px-3 py-1 text-sm text-quiet transition-colors hover:border-accent hover:text-accent" type="button" onClick={() => store.ask(text)}>
+            <button className="text-balance rounded-2xl border border-line px-3 py-1 text-sm text-quiet transition-colors hover:border-accent hover:text-accent" type="button" onClick={() => store.ask(text)}>
               {text}
             </button>
           </li>
@@ -163,7 +162,7 @@ function useFollowing(pane: Pane): { box: React.RefObject<HTMLDivElement | null>
     const place = box.current;
     if (!place) return undefined;
     const grown = new ResizeObserver(() => follows.current && place.scrollTo({ top: place.scrollHeight }));
-    for (const child of place.children) grown.observe(child);
+    for (const child of [place, ...place.children]) grown.observe(child); // the place too: a keyboard makes it smaller
     return () => grown.disconnect();
   }, [pane.turns.length]);
   return { box, atEnd, toEnd, onScroll };

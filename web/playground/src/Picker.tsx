@@ -5,6 +5,7 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { LOCAL, type ModelConfig } from "./api";
 import { groupsOf } from "./choosing";
 import { Icon } from "./Icon";
+import { TOUCH, onResize, seenHeight } from "./keyboard";
 import { isComposing } from "./keys";
 import { useListbox } from "./listbox";
 import type { Pane } from "./state";
@@ -83,7 +84,7 @@ function Choosing({ chosen, onChoose, onAdd, onModels, onClose }: Shown): React.
   let at = -1;
   return (
     <div ref={box} style={{ maxHeight: room.height }} className={`absolute left-0 z-20 flex w-80 max-w-[calc(100vw-2.5rem)] flex-col overflow-hidden rounded-xl border border-line bg-card shadow-xl ${room.up ? "bottom-full mb-1" : "top-full mt-1"}`}>
-      <input className="h-11 w-full shrink-0 border-b border-line bg-transparent px-3 text-sm focus:outline-none" autoFocus type="text" autoComplete="off" spellCheck={false} aria-label={words.searchModels} placeholder={filling(words.searchModelsOf, { count: models.length })}
+      <input className="h-11 w-full shrink-0 border-b border-line bg-transparent px-3 text-sm focus:outline-none" autoFocus={!TOUCH.matches} type="text" autoComplete="off" spellCheck={false} aria-label={words.searchModels} placeholder={filling(words.searchModelsOf, { count: models.length })}
         value={search} onChange={({ target }) => setSearch(target.value)} onKeyDown={onKey} {...list.field} />
       <div {...list.list} aria-label={words.model} className="min-h-0 overflow-y-auto overscroll-contain p-1">
         {groups.map((group) => (
@@ -107,7 +108,7 @@ function Entry({ model, chosen, option }: { model: ModelConfig; chosen: boolean;
   return (
     <div className="flex cursor-pointer items-center gap-2 rounded-lg px-2 py-1.5 text-sm [content-visibility:auto] [contain-intrinsic-size:auto_2rem] aria-selected:bg-soft" {...option}>
       <span className="min-w-0 truncate font-medium">{model.name}</span>
-      {model.modelId !== model.name && model.providerId !== LOCAL && <span className="min-w-0 truncate text-xs text-quiet">{model.modelId}</span>}
+      {model.modelId !== model.name && model.providerId !== LOCAL && <span className="max-w-2/5 shrink-0 truncate text-xs text-quiet">{model.modelId}</span>}
       {model.providerId === LOCAL && <span className="shrink-0 rounded-full bg-tint px-2 text-xs text-accent">{words.demo}</span>}
       {chosen && <span className="ml-auto shrink-0 text-accent"><Icon name="done" size={14} /><span className="sr-only">{words.chosen}</span></span>}
     </div>
@@ -121,11 +122,15 @@ const LEAST_HIGH = 280; // below that it rather opens upwards
 function useRoom(box: React.RefObject<HTMLElement | null>): { up: boolean; height: number } {
   const [room, setRoom] = useState({ up: false, height: MOST_HIGH });
   useLayoutEffect(() => {
-    const place = box.current?.parentElement?.getBoundingClientRect();
-    if (!place) return;
-    const below = innerHeight - place.bottom - 12;
-    const up = below < LEAST_HIGH && place.top > below;
-    setRoom({ up, height: Math.min(MOST_HIGH, up ? place.top - 12 : below) });
+    const find = (): void => {
+      const place = box.current?.parentElement?.getBoundingClientRect();
+      if (!place) return;
+      const below = seenHeight() - place.bottom - 12;
+      const up = below < LEAST_HIGH && place.top > below;
+      setRoom({ up, height: Math.min(MOST_HIGH, up ? place.top - 12 : below) });
+    };
+    find();
+    return onResize(find);
   }, [box]);
   return room;
 }

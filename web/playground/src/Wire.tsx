@@ -107,7 +107,7 @@ function Rows({ rows }: { rows: readonly Row[] }): React.JSX.Element | null {
   const cell = "whitespace-pre-wrap break-all px-2 py-1 align-top font-mono text-xs leading-5";
   return (
     <div className="max-h-[min(28rem,45dvh)] overflow-auto rounded-xl border border-line" tabIndex={0} role="region" aria-label={words.wire}>
-      <table className="w-full table-fixed border-collapse text-left">
+      <table className="w-full min-w-[38rem] table-fixed border-collapse text-left">
         <thead className="sticky top-0 bg-soft text-xs text-quiet">
           <tr>
             <th className="w-16 px-2 py-1 font-medium" scope="col">{words.wireTime}</th>

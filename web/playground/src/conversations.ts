@@ -19,6 +19,7 @@ const MOST_FOLLOWED = 5; // a browser opens six connections to a server by HTTP/
 
 export class Conversations {
   constructor(readonly page: Page) {
+    records.onFlush = () => this.note();
     records.onMoved = (from, to) => this.#moved(from, to);
     records.onElsewhere = (id) => void this.#elsewhere(id);
   }
@@ -104,7 +105,6 @@ export class Conversations {
   }
 
   #leave(next: Pick<State, "conversation" | "panes"> & Partial<State>): void {
-    this.note();
     const { conversation, panes, parameters, aside } = this.page.state();
     void records.flush(conversation);
     const others = aside.filter(({ id }) => id !== next.conversation);

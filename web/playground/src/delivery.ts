@@ -1,6 +1,7 @@
 /** Whether streams reach this browser as they are sent: timed events read here, and judged by the server. */
 
 import { ask } from "./api";
+import type { Language } from "./words";
 
 export interface Finding {
   level: "good" | "note" | "bad";
@@ -23,12 +24,12 @@ interface Tick {
 
 const LONGEST_NAME = 200; // characters that the server reads of a server's own name
 
-/** Two at once, so that a worker that serves one at a time is found out. */
-export async function examined(signal: AbortSignal): Promise<Judgement> {
+/** Judged in this language. Two at once, so that a worker that serves one at a time is found out. */
+export async function examined(language: Language, signal: AbortSignal): Promise<Judgement> {
   const heard = await Promise.allSettled([listen(signal), listen(signal)]);
   signal.throwIfAborted();
   const streams = heard.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
-  return ask("/doctor/", { method: "POST", body: JSON.stringify({ streams, secure: location.protocol === "https:" }), signal });
+  return ask("/doctor/", { method: "POST", body: JSON.stringify({ streams, secure: location.protocol === "https:", language }), signal });
 }
 
 async function listen(signal: AbortSignal): Promise<object> {

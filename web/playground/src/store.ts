@@ -48,7 +48,6 @@ export class Store {
     let owner = "";
     addEventListener("pagehide", () => {
       keep(this.#state);
-      this.conversations.note();
       void records.flush();
     });
     try {

@@ -44,6 +44,17 @@ describe("what is kept", () => {
     expect(records.state.summaries).toMatchObject([{ id: "x", question: "one", models: ["a model"] }]);
   });
 
+  it("is what the page had not noted yet too, whoever asks for it", async () => {
+    const records = await tab();
+    const first = asked("one");
+    records.onFlush = () => records.note("x", talk(first, asked("this moment")));
+    expect((await records.all()).map(({ id }) => id)).toEqual(["x"]);
+    const copy = await records.duplicate("x", "a copy");
+    expect(await prompts(records, copy ?? "")).toEqual(["one", "this moment"]);
+    records.onFlush = () => records.note("x", talk(first, asked("another moment")));
+    expect((await records.all(["x"]))[0]?.panes[0]?.turns[1]?.prompt).toBe("another moment");
+  });
+
   it("is not what has not begun, and not the same twice", async () => {
     const records = await tab();
     const once = talk(asked("one"));

@@ -184,7 +184,7 @@ by("examine").addEventListener("click", async () => {
   by("verdict").textContent = words.examining;
   by("findings").replaceChildren();
   const streams = (await Promise.allSettled([listen(), listen()])).flatMap((each) => each.value ?? []);
-  const found = await ask("POST", "/api/doctor/", { streams, secure: location.protocol === "https:" });
+  const found = await ask("POST", "/api/doctor/", { streams, secure: location.protocol === "https:", language: words.language });
   by("examine").disabled = false;
   by("verdict").textContent = found?.verdict ?? words.broken;
   by("findings").replaceChildren(...(found?.findings ?? []).map((finding) => {

@@ -39,6 +39,8 @@ export class Records {
   #waiting = new Map<string, Waiting>();
   #order: Promise<unknown> = Promise.resolve();
 
+  /** All is to be written that there is: whoever has something that is not noted yet notes it. */
+  onFlush: () => void = () => undefined;
   /** Another tab has written this conversation. */
   onElsewhere: (id: string) => void = () => undefined;
   /** It was written in two tabs, and is kept as another conversation from here on. */
@@ -130,6 +132,7 @@ export class Records {
 
   /** Write what waits now. */
   async flush(id?: string): Promise<void> {
+    this.onFlush();
     const ids = id === undefined ? [...this.#waiting.keys()] : [id];
     await Promise.all(ids.map((each) => this.#inOrder(() => this.#save(each))));
   }
@@ -179,9 +182,10 @@ export class Records {
   }
 
   /** Whole, in the order of `ids`; without any, all that are kept. */
-  async all(ids: readonly string[] = this.#state.summaries?.map(({ id }) => id) ?? []): Promise<Conversation[]> {
+  async all(ids?: readonly string[]): Promise<Conversation[]> {
     await this.flush();
-    const found = await Promise.all(ids.map((id) => this.peek(id)));
+    const wanted = ids ?? this.#state.summaries?.map(({ id }) => id) ?? [];
+    const found = await Promise.all(wanted.map((id) => this.peek(id)));
     return found.filter((each) => each !== undefined);
   }
 
