@@ -102,6 +102,15 @@ describe("a stream that breaks", () => {
     expect(await collected(client.chat(REQUEST))).toEqual(log);
   });
 
+  it.each([500, 502, 511, 521])("waits out a %i on the way back", async (status) => {
+    const { client } = await serve((asked, response, number) => {
+      if (number === 1) cut(response, bytes(log, 0).subarray(0, 200));
+      else if (number === 2) response.writeHead(status, { "Content-Type": "text/html" }).end("<p>Sorry</p>");
+      else response.writeHead(200, HEAD).end(bytes(log, cursor(asked)));
+    });
+    expect(await collected(client.chat(REQUEST))).toEqual(log);
+  });
+
   it("waits as long as Retry-After says", async () => {
     let refused = 0;
     const { client } = await serve((asked, response, number) => {
