@@ -242,6 +242,22 @@ describe("ending", () => {
     await expect.poll(() => server.asked.map(({ method }) => method)).toEqual(["POST", "DELETE"]);
   });
 
+  it("a stop is over at once where the server refuses the start", async () => {
+    let refuse: (() => void) | undefined;
+    const { server, client } = await serve((_, response) => {
+      refuse = () => void response.writeHead(403, { "Content-Type": "application/json" }).end('{"code": "no"}');
+    });
+    const stream = client.chat(REQUEST);
+    const reading = collected(stream);
+    await expect.poll(() => server.asked).toHaveLength(1);
+    const began = Date.now();
+    const stopping = stream.stop();
+    refuse?.();
+    await expect(reading).rejects.toMatchObject({ code: "no" });
+    await stopping;
+    expect(Date.now() - began).toBeLessThan(3000);
+  });
+
   it("what is stopped, left or aborted before it is read asks nothing, and is closed", async () => {
     const { server, client } = await serve(holding());
     const stopped = client.chat(REQUEST);
