@@ -56,15 +56,25 @@ class RequestError(HeadraceError):
     """The caller's request cannot be served as it stands; answered as JSON before any stream starts.
 
     `field` is the path of the wrong field in the spelling of the wire (`messages[0].role`), or empty.
-    `status` is the HTTP status that says it.
+    `status` is the HTTP status that says it, `retry_after` the seconds after which the same request may be served,
+    where that is known.
     """
 
-    def __init__(self, message: str, *, field: str = "", code: str = "bad_request", status: int = 400) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        field: str = "",
+        code: str = "bad_request",
+        status: int = 400,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.field = field
         self.code = code
         self.status = status
+        self.retry_after = retry_after
 
 
 class UpstreamError(HeadraceError):

@@ -133,6 +133,21 @@ def test_a_key_that_is_none_is_refused(workers: tuple[LiveServer, LiveServer], k
     assert (answer.status, json.load(answer)["field"]) == (400, "Idempotency-Key")
 
 
+def test_a_refused_start_leaves_its_key_free(data_dir: Path) -> None:
+    with (
+        LiveServer.uvicorn(data_dir, HEADRACE_PROJECT_STREAMS="1") as worker,
+        ScriptedUpstream(HALF) as upstream,
+    ):
+        running = ask(worker, upstream, "runs")
+        assert ask(worker, upstream, "refused").status == 429
+        stream = f"/api/projects/default/playground/streams/{running.headers['X-Stream-Id']}/"
+        assert worker.request("DELETE", stream).status == 204
+        list(blocks(running))
+        again = ask(worker, upstream, "refused")
+        assert (again.status, again.headers["Idempotency-Replayed"]) == (200, None)
+        again.close()
+
+
 def test_nothing_of_the_request_is_kept(data_dir: Path, shared: RunningServer) -> None:
     secret = "the moon over the river"
     with (

@@ -19,9 +19,10 @@ STALL = 2.0
 EVENTS = 20_000  # over 1 MB on the wire: more than all buffers between server and client hold
 
 
-@pytest.fixture
-async def running() -> AsyncIterator[Cluster]:
-    async with cluster(1, HEADRACE_STALL_SECONDS=str(STALL)) as each:
+@pytest.fixture(params=[1, 2], ids=["its own worker", "another worker"])
+async def running(request: pytest.FixtureRequest) -> AsyncIterator[Cluster]:
+    """The first worker produces, the last one is read."""
+    async with cluster(request.param, HEADRACE_STALL_SECONDS=str(STALL)) as each:
         yield each
 
 
@@ -50,12 +51,12 @@ def is_held(port: int, client: socket.socket) -> bool:
 
 
 async def test_who_takes_nothing_is_cut_and_can_resume(running: Cluster) -> None:
-    port, client = running.ports[0], running.client()
-    stream_id = await client.start("slow", EVENTS, 0)
+    port, client, pid = running.ports[-1], running.client(-1), running.members[-1].process.pid
+    stream_id = await running.client(0).start("slow", EVENTS, 0)
     history = History()
     history.wrote("slow", texts("slow", EVENTS))
     await client.read(history.reading("slow"), stream_id)  # the whole is there
-    before = rss(running.members[0].process.pid)
+    before = rss(pid)
     began = time.monotonic()
     idle = [idle_reader(port, stream_id) for _ in range(20)]
     try:
@@ -64,7 +65,7 @@ async def test_who_takes_nothing_is_cut_and_can_resume(running: Cluster) -> None
                 await client.read(history.reading("slow", EVENTS - 5), stream_id)  # nobody else waits for them
                 await asyncio.sleep(0.05)
         assert time.monotonic() - began >= STALL
-        assert rss(running.members[0].process.pid) - before < 20 * 2 * 1024**2
+        assert rss(pid) - before < 20 * 2 * 1024**2
     finally:
         for each in idle:
             each.close()
@@ -73,9 +74,9 @@ async def test_who_takes_nothing_is_cut_and_can_resume(running: Cluster) -> None
 
 
 async def test_who_takes_a_little_is_not_cut(running: Cluster) -> None:
-    port, client = running.ports[0], running.client()
-    stream_id = await client.start("little", EVENTS, 0)
-    await client.read(History().reading("little"), stream_id)
+    port = running.ports[-1]
+    stream_id = await running.client(0).start("little", EVENTS, 0)
+    await running.client(-1).read(History().reading("little"), stream_id)
     with idle_reader(port, stream_id) as slow:
         slow.setblocking(False)
         until = time.monotonic() + 2.5 * STALL

@@ -40,7 +40,7 @@ LOOK_AGAIN_SECONDS = (0.05, 0.15, 0.3, 0.5)  # a client may know a stream before
 RUNNING_SECONDS = 2 * 3600.0  # keys of a running stream live this long beyond the last refresh
 REFRESH_SECONDS = 900.0
 DEAD_SECONDS = 86_400.0  # longer than any process stays stopped and then goes on
-CONTROL_SECONDS = 60.0
+CONTROL_SECONDS = 60.0  # beyond the last heartbeat: a list that is begun anew numbers by the clock, which may go back
 CONTROL_ENTRIES = 2048  # read within milliseconds; a storm of readers must not push a cancel out
 PROJECT_SECONDS = 86_400.0
 LISTED_STREAMS = 1000  # of one project, newest first
@@ -213,7 +213,7 @@ return 0
 # Renews (unless told not to, or fenced), and looks around: fenced?, renewed? (-1 where the server is full and refuses,
 # which still has to answer), the epoch, others whose lease is over.
 TICK = Script("""
-local leases, dead, epoch, ended = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local leases, dead, epoch, ended, control = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local worker, lease, renew = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -225,6 +225,7 @@ if renew == '1' and fenced == 0 then
   renewed = type(reply) == 'number' and 1 or -1
 end
 redis.call('ZREMRANGEBYSCORE', ended, '-inf', now)
+redis.call('PEXPIRE', control, ARGV[4])
 local over = redis.call('ZRANGEBYSCORE', leases, '-inf', now, 'WITHSCORES', 'LIMIT', 0, 16)
 return {fenced, renewed, redis.call('GET', epoch), over}
 """)

@@ -93,10 +93,10 @@ class Leases:
 
     async def _tick(self) -> None:
         keys, worker = self._keys, self._mirror.worker
-        names = (keys.leases, keys.dead(worker), keys.epoch, keys.ended)
+        names = (keys.leases, keys.dead(worker), keys.epoch, keys.ended, keys.control(worker))
         renew = "0" if self._mirror.stalled else "1"
-        lease = int(rk.LEASE_SECONDS * 1000)
-        fenced, renewed, epoch, over = await self._server.run(rk.TICK, names, worker, lease, renew)
+        args = (worker, int(rk.LEASE_SECONDS * 1000), renew, int(rk.CONTROL_SECONDS * 1000))
+        fenced, renewed, epoch, over = await self._server.run(rk.TICK, names, *args)
         if fenced:
             self._fenced()
         if renewed < 0:

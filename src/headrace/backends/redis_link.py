@@ -94,7 +94,8 @@ class Link:
         with contextlib.suppress(*FAILURES):
             async with asyncio.timeout(SETTLE_SECONDS):
                 await self.mirror.settled()
-                await self.leases.leave()
+                if not self.mirror.unfinished:  # else the others see the lease end, and write what is missing
+                    await self.leases.leave()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -75,6 +75,11 @@ class Mirror:
         """Seconds since the server was last known to have everything; 0 while it has."""
         return 0.0 if self._clean.is_set() else self._loop.time() - self._behind_since
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether a stream has not come to its end here."""
+        return any(not mirrored.done for mirrored in self.streams.values())
+
     def add(self, stream_id: str, log: Log) -> Mirrored:
         """Mirror this log from its first entry on, until its end."""
         mirrored = Mirrored(stream_id, log, self._keys.log(stream_id), self._mark, self.vigil)

@@ -67,7 +67,8 @@ class Mirrored:
             if self.vigil.doubtful:
                 self.held.append(entries)
                 return
-            self._release()
+            if self.held:
+                self._release()
             self._show(entries)
 
     def release(self) -> None:

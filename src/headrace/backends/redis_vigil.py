@@ -20,14 +20,15 @@ class Vigil:
     def __init__(self, over: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._over = over
         self._clock = clock
+        self._asleep = rk.LEASE_SECONDS + rk.RETRY_SECONDS  # a server that hangs puts two heartbeats a lease apart
         self._beat = clock()
         self._doubt_until = 0.0
 
     @property
     def doubtful(self) -> bool:
         """Whether our streams may have been taken from us while we slept."""
-        now = self._clock()  # where the server hangs, two heartbeats are a lease apart: that is no sleep
-        if now - self._beat > rk.LEASE_SECONDS + rk.RETRY_SECONDS and not self._doubt_until:
+        now = self._clock()
+        if now - self._beat > self._asleep and not self._doubt_until:
             self._doubt_until = now + DOUBT_SECONDS
         return now < self._doubt_until
 

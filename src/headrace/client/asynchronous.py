@@ -15,11 +15,12 @@ from headrace.client.following import (
     PassingError,
     Place,
     chat_body,
+    is_passing,
     is_stream,
     refusal_of,
 )
 from headrace.client.patience import Patience
-from headrace.client.transport import DEFAULT_API, LOCAL_MODEL, httpx, is_stopped, retried, timeouts
+from headrace.client.transport import DEFAULT_API, LOCAL_MODEL, httpx, is_stopped, timeouts
 from headrace.stream.answer import Answer, StreamEvent, gather
 
 
@@ -68,7 +69,7 @@ class AsyncClient:
             else:
                 if is_stopped(response.status_code):
                     return
-                if attempt == STOP_ATTEMPTS or not retried(response.status_code):
+                if attempt == STOP_ATTEMPTS or not is_passing(response.status_code):
                     raise refusal_of(response.status_code, response.content)
             await asyncio.sleep(self._patience.first * 2 ** (attempt - 1))
 
@@ -134,9 +135,13 @@ class AsyncChatStream:
             await self._client.stop(self.id)
 
     async def close(self) -> None:
-        """Leave it running: `join` with its `id` and `position` goes on."""
+        """Leave it running: `join` with its `id` and `position` goes on.
+
+        Another task that reads it is let go with the next bytes, at the latest with the server's next comment.
+        """
         self._left.set()
-        await self._events.aclose()
+        with suppress(RuntimeError):  # what another task waits in cannot be closed
+            await self._events.aclose()
 
     async def __aenter__(self) -> AsyncChatStream:
         return self
@@ -161,7 +166,7 @@ class AsyncChatStream:
                 reason = str(error) or type(error).__name__
             except PassingError as error:
                 reason = error
-            if not following.ended:
+            if not following.ended and not self._left.is_set():
                 wait = following.wait(following.broken or reason, time.monotonic() - began)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._left.wait(), wait)
@@ -181,5 +186,5 @@ class AsyncChatStream:
             async for data in response.aiter_bytes():
                 for event in following.feed(data):
                     yield event
-                if following.ended or following.broken:
+                if following.ended or following.broken or self._left.is_set():
                     return

@@ -21,8 +21,8 @@ from headrace.stream.answer import StreamEvent
 from headrace.stream.framing import Frame, SSEDecoder
 from headrace.stream.retry import parse_retry_after
 
-PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
-"""A later attempt may succeed: the server is busy or restarting, or a proxy before it could not reach it."""
+PASSING = frozenset({408, 425, 429})
+"""Beside all from 500 on. A later attempt may succeed: the server is busy or restarting, or out of a proxy's reach."""
 START_ATTEMPTS = 3
 """A server that is not there should be said to be so, not waited for."""
 STOP_ATTEMPTS = 4
@@ -52,10 +52,9 @@ class StreamLostError(HeadraceError):
 class PassingError(Exception):
     """The server cannot answer now; it may later."""
 
-    def __init__(self, error: RequestError, retry_after: float | None) -> None:
+    def __init__(self, error: RequestError) -> None:
         super().__init__(error.message)
         self.error = error
-        self.retry_after = retry_after or 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,8 @@ def chat_body(messages: Iterable[Mapping[str, Any]], model: Mapping[str, Any], f
     for name in _STREAM_OPTIONS:
         given |= chosen.pop(name, None) or {}
     options = {"includeUsage": True, "onDisconnect": "continue"} | given | {"includeIds": True}
-    return msgspec.json.encode({"messages": list(messages), "model": model, **chosen, "streamOptions": options})
+    request = {"messages": [dict(message) for message in messages], "model": dict(model)}
+    return msgspec.json.encode({**request, **chosen, "streamOptions": options})
 
 
 @dataclass(slots=True)
@@ -112,6 +112,7 @@ class Following:
     """What is wrong with this connection; the rest is to be asked for on another."""
     _attempts: int = 0
     _began: bool = False
+    _heard: bool = False
     _key: str = field(default_factory=lambda: secrets.token_hex(16))
     _backoff: Backoff = field(init=False)
     _decoder: SSEDecoder = field(default_factory=SSEDecoder)
@@ -136,7 +137,7 @@ class Following:
         if status != 200:
             raise self._refusal(status, headers, body, now)
         if not is_stream(status, headers):
-            raise self.lost("not_a_stream", "The server's answer is no event stream.")
+            raise self._page(status)
         self.id = self.id or headers.get("X-Stream-Id")
         self._began = True
 
@@ -147,6 +148,7 @@ class Following:
             if self._decoder.retry is not None:
                 self._backoff.suggest(self._decoder.retry / 1000)
             self._backoff.progress()
+            self._heard = True
             yield from self._fresh(frames)
         except (FramingError, BadEventError) as error:
             raise self.lost("bad_event", str(error)) from error
@@ -155,7 +157,7 @@ class Following:
         """Seconds until the next attempt. Where there is none: StreamLostError, or a start's last refusal."""
         if self._began and self.id is None:
             raise self.lost("not_resumable", "The connection broke, and the server has not named the stream.")
-        retry_after = reason.retry_after if isinstance(reason, PassingError) else 0.0
+        retry_after = (reason.error.retry_after or 0.0) if isinstance(reason, PassingError) else 0.0
         wait = self._backoff.next(lasted, random.random(), retry_after)  # noqa: S311 - it spreads clients, no more
         if wait is None or (not self._began and self._attempts >= START_ATTEMPTS):
             if self._began:
@@ -185,17 +187,30 @@ class Following:
                 yield event
 
     def _refusal(self, status: int, headers: Mapping[str, str], body: bytes, now: float) -> Exception:
-        error = refusal_of(status, body)
-        if status in PASSING:
-            return PassingError(error, parse_retry_after(headers.get("Retry-After"), now))
+        if 300 <= status < 400:
+            return self._page(status)
+        error = refusal_of(status, body, parse_retry_after(headers.get("Retry-After"), now))
+        if is_passing(status):
+            return PassingError(error)
         return self.lost(error.code, error.message, status) if self._began else error
+
+    def _page(self, status: int) -> Exception:
+        """What a page, or the way to one, is: on the way back to a stream, a network that wants a login first."""
+        message = "The server's answer is no event stream."
+        if self._heard:
+            return PassingError(RequestError(message, code="not_a_stream", status=status))
+        return self.lost("not_a_stream", message, status)
+
+
+def is_passing(status: int) -> bool:
+    return status >= 500 or status in PASSING
 
 
 def is_stream(status: int, headers: Mapping[str, str]) -> bool:
     return status == 200 and headers.get("Content-Type", "").startswith("text/event-stream")
 
 
-def refusal_of(status: int, body: bytes) -> RequestError:
+def refusal_of(status: int, body: bytes, retry_after: float | None = None) -> RequestError:
     """What an answer that is no stream says, in its own words where it is one of ours."""
     try:
         told = msgspec.json.decode(body)
@@ -204,4 +219,4 @@ def refusal_of(status: int, body: bytes) -> RequestError:
     told = told if isinstance(told, dict) else {}
     message = str(told.get("error") or f"The server answered {status}.")[:LONGEST_MESSAGE]
     code, name = str(told.get("code") or f"http_{status}"), str(told.get("field") or "")
-    return RequestError(message, field=name, code=code, status=status)
+    return RequestError(message, field=name, code=code, status=status, retry_after=retry_after)

@@ -1,10 +1,11 @@
-"""The client for plain threads. A stream belongs to the thread that iterates it; `stop` may be called from any."""
+"""The client for plain threads. A stream belongs to the thread that iterates it; any may call `stop` and `close`."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -14,11 +15,12 @@ from headrace.client.following import (
     PassingError,
     Place,
     chat_body,
+    is_passing,
     is_stream,
     refusal_of,
 )
 from headrace.client.patience import Patience
-from headrace.client.transport import DEFAULT_API, LOCAL_MODEL, httpx, is_stopped, retried, timeouts
+from headrace.client.transport import DEFAULT_API, LOCAL_MODEL, httpx, is_stopped, timeouts
 from headrace.stream.answer import Answer, StreamEvent, gather
 
 
@@ -67,7 +69,7 @@ class Client:
             else:
                 if is_stopped(response.status_code):
                     return
-                if attempt == STOP_ATTEMPTS or not retried(response.status_code):
+                if attempt == STOP_ATTEMPTS or not is_passing(response.status_code):
                     raise refusal_of(response.status_code, response.content)
             time.sleep(self._patience.first * 2 ** (attempt - 1))
 
@@ -131,9 +133,13 @@ class ChatStream:
             self._client.stop(self.id)
 
     def close(self) -> None:
-        """Leave it running: `join` with its `id` and `position` goes on."""
+        """Leave it running: `join` with its `id` and `position` goes on.
+
+        Another thread that reads it is let go with the next bytes, at the latest with the server's next comment.
+        """
         self._left.set()
-        self._events.close()
+        with suppress(ValueError):  # what another thread waits in cannot be closed
+            self._events.close()
 
     def __enter__(self) -> ChatStream:
         return self
@@ -156,7 +162,7 @@ class ChatStream:
                 reason = str(error) or type(error).__name__
             except PassingError as error:
                 reason = error
-            if not following.ended:
+            if not following.ended and not self._left.is_set():
                 self._left.wait(following.wait(following.broken or reason, time.monotonic() - began))
 
     def _read(self) -> Generator[StreamEvent]:
@@ -171,5 +177,5 @@ class ChatStream:
                 self._client.stop(following.id)
             for data in response.iter_bytes():
                 yield from following.feed(data)
-                if following.ended or following.broken:
+                if following.ended or following.broken or self._left.is_set():
                     return

@@ -9,10 +9,9 @@ try:
 except ImportError:
     raise ImportError('headrace.client needs httpx: pip install "headrace[client]"') from None
 
-from headrace.client.following import PASSING
 from headrace.client.patience import Patience
 
-__all__ = ["DEFAULT_API", "LOCAL_MODEL", "httpx", "is_stopped", "retried", "timeouts"]
+__all__ = ["DEFAULT_API", "LOCAL_MODEL", "httpx", "is_stopped", "timeouts"]
 
 DEFAULT_API = "http://127.0.0.1:8000/api"
 LOCAL_MODEL = MappingProxyType({"providerId": "local"})
@@ -26,7 +25,3 @@ def timeouts(patience: Patience) -> httpx.Timeout:
 def is_stopped(status: int) -> bool:
     """A stream that nobody knows any more does not run."""
     return status in (204, 404)
-
-
-def retried(status: int) -> bool:
-    return status in PASSING

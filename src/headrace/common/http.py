@@ -59,7 +59,7 @@ def error_response(
 def refused(error: RequestError) -> HttpResponse:
     """A wrong request as its answer."""
     code = CODES.get(error.status, error.code) if error.code == "bad_request" else error.code
-    wait = max(1, round(getattr(error, "retry_after", 1)))
+    wait = max(1, round(error.retry_after or 1))
     headers = None
     if error.status in (429, 503):
         headers = {"Retry-After": str(wait)}

@@ -29,11 +29,10 @@ STREAM_WAIT = 1.0
 
 
 class LimitError(RequestError):
-    """Too much at once. `retry_after` is in seconds."""
+    """Too much at once."""
 
     def __init__(self, message: str, retry_after: float) -> None:
-        super().__init__(message, code="too_many_requests", status=429)
-        self.retry_after = retry_after
+        super().__init__(message, code="too_many_requests", status=429, retry_after=retry_after)
 
 
 class OpenStreams:

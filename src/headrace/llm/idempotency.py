@@ -25,8 +25,9 @@ from headrace.common.encryption import derived_key
 from headrace.common.hooks import Hooks
 from headrace.common.owners import project_key
 from headrace.common.requests import InlineModel
-from headrace.common.streams.live import LiveStream
+from headrace.common.streams.live import LiveStream, StreamOptions
 from headrace.common.streams.runtime import streams
+from headrace.common.streams.sources import Source
 from headrace.errors import RequestError
 from headrace.llm.chats import prepared_chat, start_chat
 
@@ -104,11 +105,19 @@ class _Once:
                 parts = await prepared_chat(self._chat, self._project, caller=self._caller, hooks=self._hooks)
                 mine = Claim(new_stream_id(), self._fingerprint, time.time())
                 held = await self._journal.claim(self._name, str(mine), self._lifetime())
-                if held == str(mine):  # from here on nothing waits: who comes second finds the stream
-                    return Started(mine.stream_id, streams().create(*parts, stream_id=mine.stream_id))
+                if held == str(mine):
+                    return await self._created(mine, parts)
             if (joined := await self._joined(held)) is not None:
                 return joined
         raise _busy()
+
+    async def _created(self, mine: Claim, parts: tuple[Source, StreamOptions]) -> Started:
+        """The stream under our claim. Nothing waits before it is there: who comes second finds it."""
+        try:
+            return Started(mine.stream_id, streams().create(*parts, stream_id=mine.stream_id))
+        except RequestError:  # there is no place for it
+            await self._journal.release(self._name, str(mine))
+            raise
 
     async def _joined(self, held: str) -> Started | None:
         """The stream that stands under the key; None where there is none any more, and the key is free."""

@@ -36,11 +36,10 @@ logger = logging.getLogger("headrace.budgets")
 
 
 class BudgetError(RequestError):
-    """The project has spent what it may. `retry_after` is in seconds: until the period ends."""
+    """The project has spent what it may: until the period ends."""
 
     def __init__(self, message: str, retry_after: float) -> None:
-        super().__init__(message, code="budget_exceeded", status=429)
-        self.retry_after = retry_after
+        super().__init__(message, code="budget_exceeded", status=429, retry_after=retry_after)
 
 
 @dataclass(frozen=True, slots=True)

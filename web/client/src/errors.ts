@@ -37,14 +37,14 @@ export class HeadraceError extends Error {
   }
 }
 
-/** A later attempt may succeed: the server is busy, restarting, or a proxy before it could not reach it. */
-const PASSING: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
+const PASSING: ReadonlySet<number> = new Set([408, 425, 429]); // beside all from 500 on
 const LONGEST_MESSAGE = 500; // a proxy's page is no message
 const CUT = "the connection ended in the middle of the answer's head";
 const STREAM_TYPE = "text/event-stream";
 
+/** A later attempt may succeed: the server is busy, restarting, or a proxy before it could not reach it. */
 export function isPassing(status: number): boolean {
-  return PASSING.has(status);
+  return status >= 500 || PASSING.has(status);
 }
 
 /**

@@ -100,6 +100,7 @@ export class Follower {
     try {
       yield* this.#follow();
     } finally {
+      this.#sayHead(); // or none will come
       this.close();
     }
   }

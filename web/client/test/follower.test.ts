@@ -102,6 +102,15 @@ describe("a stream that breaks", () => {
     expect(await collected(client.chat(REQUEST))).toEqual(log);
   });
 
+  it.each([500, 502, 511, 521])("waits out a %i on the way back", async (status) => {
+    const { client } = await serve((asked, response, number) => {
+      if (number === 1) cut(response, bytes(log, 0).subarray(0, 200));
+      else if (number === 2) response.writeHead(status, { "Content-Type": "text/html" }).end("<p>Sorry</p>");
+      else response.writeHead(200, HEAD).end(bytes(log, cursor(asked)));
+    });
+    expect(await collected(client.chat(REQUEST))).toEqual(log);
+  });
+
   it("waits as long as Retry-After says", async () => {
     let refused = 0;
     const { client } = await serve((asked, response, number) => {
@@ -231,6 +240,22 @@ describe("ending", () => {
     await expect(reading).rejects.toMatchObject({ name: "AbortError" });
     answer?.();
     await expect.poll(() => server.asked.map(({ method }) => method)).toEqual(["POST", "DELETE"]);
+  });
+
+  it("a stop is over at once where the server refuses the start", async () => {
+    let refuse: (() => void) | undefined;
+    const { server, client } = await serve((_, response) => {
+      refuse = () => void response.writeHead(403, { "Content-Type": "application/json" }).end('{"code": "no"}');
+    });
+    const stream = client.chat(REQUEST);
+    const reading = collected(stream);
+    await expect.poll(() => server.asked).toHaveLength(1);
+    const began = Date.now();
+    const stopping = stream.stop();
+    refuse?.();
+    await expect(reading).rejects.toMatchObject({ code: "no" });
+    await stopping;
+    expect(Date.now() - began).toBeLessThan(3000);
   });
 
   it("what is stopped, left or aborted before it is read asks nothing, and is closed", async () => {

@@ -1,0 +1,62 @@
+"""The shared journal astray: a clock that goes back, a worker that ends with a stream half told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from headrace.backends import redis_keys as rk
+from headrace.backends.redis_journal import RedisJournal
+from headrace.stream.events import Failure, Finish
+from tests.backends.journal_conformance import collect, nothing, numbered, there
+from tests.backends.redis_servers import RunningServer, valkey_binary
+from tests.backends.test_redis_journal import LOST_SECONDS, check_lost, workers
+from tests.waiting import until
+
+FAR_AHEAD = "9999999999999-0"  # in milliseconds: the year 2286
+
+
+@pytest.fixture
+def valkey() -> Iterator[RunningServer]:
+    running = RunningServer(valkey_binary())
+    yield running
+    running.close()
+
+
+async def test_a_worker_that_ends_in_mid_stream_leaves_nobody_waiting(valkey: RunningServer) -> None:
+    async with workers(valkey.url) as [own, other], own.writer("s", on_cancel=nothing) as writer:
+        writer.append(numbered(1, 3))
+        await there(other, "s")
+        reader = asyncio.create_task(collect(other, "s"))
+        await own.close()
+        async with asyncio.timeout(2 * LOST_SECONDS):
+            assert check_lost(await reader, [Failure, Finish]) == 3
+
+
+async def test_a_stop_is_heard_after_the_servers_clock_went_back(valkey: RunningServer) -> None:
+    """What is asked of a worker is numbered by that clock, as long as its list is kept."""
+    async with workers(valkey.url) as [own, other]:
+        control = rk.Keys().control(_name(own))
+        valkey.tell("XADD", control, FAR_AHEAD, "wake", "")
+        await until(lambda: _asked(own) == FAR_AHEAD.encode())
+        valkey.tell("PEXPIRE", control, "5000")
+        await until(lambda: int(valkey.tell("PTTL", control)[1:]) > 10_000, within=20)
+        stopped = asyncio.Event()
+        async with own.writer("s", on_cancel=stopped.set) as writer:
+            await there(other, "s")
+            await other.cancel("s")
+            async with asyncio.timeout(5):
+                await stopped.wait()
+            writer.append([Finish("cancelled")])
+
+
+def _name(journal: RedisJournal) -> str:
+    assert journal._link is not None
+    return journal._link.mirror.worker
+
+
+def _asked(journal: RedisJournal) -> bytes:
+    assert journal._link is not None
+    return journal._link.followers._asked
