@@ -17,7 +17,8 @@ import pytest
 
 from headrace.testing import Hold, ScriptedUpstream, Send, chat_answer, chunk, sse, stream_head
 from tests.backends.redis_servers import RunningServer, redis_binary
-from tests.deploy.test_proxies import NAME, Front, free_port, listening, nginx
+from tests.deploy.test_proxies import NAME, Front, deployed_nginx
+from tests.fronts import free_port, listening
 from tests.live import CHAT, MESSAGES, STREAM
 from tests.postgres import Postgres
 
@@ -141,8 +142,9 @@ def test_from_the_printed_link_to_a_restored_backup(service: Service, tmp_path: 
     folder = tmp_path / "front"
     folder.mkdir()
     tmp_path.chmod(0o755)
-    command, port = nginx(folder, service.port)
-    with listening(command, port, folder) as front, ScriptedUpstream([Send(chat_answer("Hel", "lo"))]) as upstream:
+    command, port = deployed_nginx(folder, service.port)
+    front = Front(port)
+    with listening(command, port, folder), ScriptedUpstream([Send(chat_answer("Hel", "lo"))]) as upstream:
         owner = Person(front)
         owner.enter(found[0], "ann")
         colleague, token = _people(owner, front)

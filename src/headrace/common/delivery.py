@@ -120,9 +120,8 @@ class Delivery:
     def _broken(self) -> Iterator[Finding]:
         for heard in self._timed:
             if not heard.complete:
-                yield Finding(
-                    "bad", "broken_off", f"A stream broke off after {len(heard.ticks)} of {EVENTS} events.", ""
-                )
+                text = f"A stream broke off after {len(heard.ticks)} of {EVENTS} events."
+                yield Finding("bad", "broken_off", text, self._line("broken_off"))
                 return
 
     def _arrival(self) -> Iterator[Finding]:
@@ -148,8 +147,7 @@ class Delivery:
         if foreign:
             text = f"Something in front compresses streams ({foreign[0].coding}). They pass; Headrace does it better."
             yield Finding("note", "compressed", text, self._line("compressed"))
-        lost = [heard for heard in self._timed if heard.about.get("accepted") == "" and heard.asked != "identity"]
-        if lost and not foreign:
+        if not foreign and any(_unpacked(heard) for heard in self._timed):
             text = "Something in front takes Accept-Encoding away, so that streams are not compressed."
             yield Finding("note", "accept_encoding", text, self._line("accept_encoding"))
 
@@ -176,6 +174,8 @@ class Delivery:
             yield Finding("bad", "sync_worker", text, line_for("sync_worker", ""))
 
     def _idle(self) -> Iterator[Finding]:
+        if not all(heard.complete for heard in self._timed):
+            return  # what breaks off amid events says nothing of silence
         for heard in self.streams:
             if not heard.silence:
                 continue
@@ -188,14 +188,20 @@ class Delivery:
             if keepalive and cut >= SPARE_IDLE * keepalive:
                 yield Finding("note", "idle_cut", f"{text}; keep-alives come every {keepalive:g} s, so streams live.")
             else:
-                shorter = f"HEADRACE_KEEPALIVE_SECONDS={max(1, int(cut / 2))}"
+                shorter = f"\nor: HEADRACE_KEEPALIVE_SECONDS={int(cut / 2)}" if cut >= 2 else ""
                 every = f"keep-alives come every {keepalive:g} s" if keepalive else "there are no keep-alives"
-                yield Finding("bad", "idle_cut", f"{text}, and {every}.", f"{self._line('idle_cut')}\nor: {shorter}")
+                yield Finding("bad", "idle_cut", f"{text}, and {every}.", f"{self._line('idle_cut')}{shorter}")
 
 
 def _foreign(heard: Heard) -> bool:
     """Whether it arrived in a coding that the server did not put it in."""
     return not _plain(heard) and heard.coding != heard.about.get("coding")
+
+
+def _unpacked(heard: Heard) -> bool:
+    """Whether it arrived plain although the reader would have taken a coding, by what was done in between."""
+    kept = heard.about.get("accepted") not in ("", "identity") and not heard.about.get("coding")
+    return heard.asked != "identity" and _plain(heard) and not kept
 
 
 def _plain(heard: Heard) -> bool:
