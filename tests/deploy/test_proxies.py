@@ -40,6 +40,7 @@ class Front:
     """A proxy that listens; `client` asks it by the name that its file gives it."""
 
     port: int
+    name: str = ""
 
     def client(self, **headers: str) -> httpx.Client:
         return httpx.Client(
@@ -95,7 +96,7 @@ def front(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         folder = tmp_path_factory.mktemp("front")
         command, port = FRONTS[request.param](folder, server.port)
         with listening(command, port, folder):
-            yield Front(port)
+            yield Front(port, request.param)
 
 
 @pytest.mark.parametrize("coding", ["identity", "gzip"])
@@ -130,3 +131,14 @@ def test_a_body_that_is_too_large_is_refused(front: Front) -> None:
     with front.client() as client:
         answer = client.post(STREAM, content=b"x" * (11 * 1024 * 1024), extensions={"sni_hostname": NAME})
         assert answer.status_code == 413
+
+
+def test_nginx_lets_one_address_try_passwords_only_so_often(front: Front) -> None:
+    if front.name != "nginx":
+        return  # Caddy has no such limit of its own
+    with front.client() as client:
+        extensions = {"sni_hostname": NAME}
+        tried = [client.post("/sign/in", json={}, extensions=extensions).status_code for _ in range(40)]
+        assert tried[0] != 429
+        assert tried[-1] == 429
+        assert client.get("/sign/in", extensions=extensions).status_code != 429

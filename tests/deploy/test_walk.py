@@ -76,6 +76,7 @@ def test_from_nothing_to_a_restored_backup(machine: Machine) -> None:
         colleague, token = _people(owner, front)
         chat = {"messages": MESSAGES, "model": _stored(owner, f"{upstream.url}/v1")}
         assert colleague.ask("POST", CHAT, chat)["content"] == "Hello"
+        _guessing_is_stopped_whatever_address_is_claimed(owner, front)
         program = Person(front, token)
         assert program.ask("POST", CHAT, chat)["content"] == "Hello"
         rotate, forget = step(text, "Rotate the secret")
@@ -96,6 +97,19 @@ def test_from_nothing_to_a_restored_backup(machine: Machine) -> None:
         assert owner.ask("GET", "/api/me/")["operator"] is True
         assert {each.headers["authorization"] for each in upstream.requests} == {f"Bearer {KEY}"}
         machine.run(stop)
+
+
+def _guessing_is_stopped_whatever_address_is_claimed(owner: Person, front: Front) -> None:
+    statuses = []
+    for last in range(6):
+        claimed = dict.fromkeys(("x-forwarded-for", "x-real-ip", "client-ip"), f"203.0.113.{last}")
+        body = {"name": "ben", "password": f"a wrong phrase {last}"}
+        with front.client(**claimed, forwarded=f"for=203.0.113.{last}") as client:
+            asked = client.post("/sign/in", json=body, extensions={"sni_hostname": NAME})
+        statuses.append(asked.status_code)
+    assert statuses == [401, 401, 401, 401, 429, 429]
+    entries = owner.ask("GET", "/api/audit/")["entries"]
+    assert {each["address"] for each in entries if each["action"] == "sign_in_failed"} == {"127.0.0.1"}
 
 
 def _people(owner: Person, front: Front) -> tuple[Person, str]:
