@@ -35,7 +35,8 @@ def binaries() -> Path:
 class Postgres:
     """Started with the context. `url(name)` makes a database and names it as `DATABASE_URL` does."""
 
-    def __init__(self) -> None:
+    def __init__(self, superuser: str = "headrace") -> None:
+        self._superuser = superuser
         self._bin = binaries()
         self._folder = Path(tempfile.mkdtemp(prefix="headrace-pg-", dir="/tmp"))
         self._user = NOBODY if os.geteuid() == 0 else None
@@ -48,7 +49,7 @@ class Postgres:
         (self._folder / "password").write_text(PASSWORD + "\n")
         (self._folder / "password").chmod(0o644)
         self._run(
-            "initdb", "--pgdata", f"{self._folder}/data", "--username=headrace", "--auth=scram-sha-256",
+            "initdb", "--pgdata", f"{self._folder}/data", f"--username={self._superuser}", "--auth=scram-sha-256",
             "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", "--pwfile", f"{self._folder}/password",
         )  # fmt: skip
         settings = [f"port={self.port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={self._folder}"]
@@ -77,11 +78,11 @@ class Postgres:
         return self.address(name)
 
     def address(self, name: str) -> str:
-        return f"postgresql://headrace:{URL_PASSWORD}@127.0.0.1:{self.port}/{name}"
+        return f"postgresql://{self._superuser}:{URL_PASSWORD}@127.0.0.1:{self.port}/{name}"
 
     def tell(self, sql: str, database: str = "postgres") -> str:
         """What one command answers."""
-        place = f"host=127.0.0.1 port={self.port} user=headrace dbname={database}"
+        place = f"host=127.0.0.1 port={self.port} user={self._superuser} dbname={database}"
         return self._run("psql", "--no-psqlrc", "--tuples-only", "--no-align", f"--dbname={place}", f"--command={sql}")
 
     def _await(self) -> None:

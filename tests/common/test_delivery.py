@@ -59,6 +59,13 @@ def test_a_limit_on_silence_is_measured_against_the_keep_alives(cut: float, leve
     assert f"After {cut:.0f} s of silence" in finding.text
 
 
+def test_what_breaks_off_amid_events_is_not_taken_for_a_limit_on_silence() -> None:
+    cut = heard(SENT, complete=False, ended_at=1.0, server="Caddy")
+    (finding,) = Delivery((cut, replace(cut, silence=3))).findings
+    assert finding.code == "broken_off"
+    assert finding.line.startswith("write 0")
+
+
 def test_one_stream_after_the_other_is_a_sync_worker_whatever_the_server_says() -> None:
     assert codes(heard(SENT, ended_at=2.0), heard([2 + sent for sent in SENT], head_at=2.01)) == ["sync_worker"]
     assert codes(heard(SENT, about=ABOUT | {"workers": "sync"})) == ["sync_worker"]
@@ -71,6 +78,10 @@ def test_other_faults() -> None:
     assert codes(heard(SENT, about=ABOUT | {"protocol": "1.0"})) == ["http10"]
     assert codes(heard(SENT), secure=True, level="note") == ["scheme"]
     assert codes(heard(SENT, asked="gzip"), level="note") == ["accept_encoding"]
+    for kept in ("identity", "gzip"):
+        given = ABOUT | {"accepted": kept, "coding": kept if kept == "gzip" else ""}
+        assert codes(heard(SENT, asked="gzip", about=given), level="note") == ["accept_encoding"], "or unpacked it"
+    assert codes(heard(SENT, asked="gzip", about=ABOUT | {"accepted": "gzip"}), level="note") == [], "as we were told"
 
 
 def test_every_finding_has_words_with_the_same_figures_in_both_languages() -> None:
@@ -100,7 +111,7 @@ def test_the_findings_are_in_the_readers_language_and_the_lines_as_they_are() ->
 def test_the_line_is_in_the_words_of_what_stands_in_front() -> None:
     for server, words in (
         ("nginx/1.22", "proxy_buffering off;"),
-        ("x 1.1 Caddy", "flush_interval -1"),
+        ("x 1.1 Caddy", "buffer_responses"),
         ("", "Traefik"),
     ):
         (finding,) = Delivery((heard([3.0] * EVENTS, server=server),)).findings[:1]

@@ -1,60 +1,81 @@
-"""`headrace doctor` of one's own deployment: Debian's nginx in front, with one fault configured at a time."""
+"""`headrace doctor` of one's own deployment: Debian's nginx or Caddy in front, with one fault configured at a time.
+
+The line that it prints is then written where the fault was, as it stands, and the doctor is content.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.deploy.test_proxies import free_port, listening
+from tests.fronts import caddy, caddy_site, free_port, listening, nginx, nginx_location
 from tests.live import LiveServer
-from tests.programs import program
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIGURATION = """\
-daemon off;
-pid {folder}/nginx.pid;
-{user}
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    server {{
-        listen 127.0.0.1:{port};
-        location / {{
-            proxy_pass http://127.0.0.1:{behind};
-            proxy_set_header Host $http_host;
-            {lines}
-        }}
-    }}
-}}
-"""
-WELL = "proxy_http_version 1.1; proxy_set_header Connection '';"
+WELL = 'proxy_http_version 1.1; proxy_set_header Connection "";'
 # Its buffers hold what ends by closing (WSGI asked by HTTP/1.0, nginx's default) and what it compresses, never chunks.
 BUFFERS = "proxy_ignore_headers X-Accel-Buffering;"
-GZIP = (
-    "proxy_set_header Accept-Encoding ''; gzip on; gzip_types text/event-stream; gzip_proxied any; gzip_min_length 1;"
-)
-FAULTS: dict[str, tuple[str, list[str], list[str], str]] = {
-    "well": (WELL, [], [], ""),
-    "gzip that passes": (WELL + GZIP, [], ["compressed"], "gzip off;"),
-    "gzip": (WELL + GZIP + BUFFERS, [], ["compressed_buffered"], "gzip off;"),
-    "http10": ("proxy_http_version 1.0;", [], ["http10"], "proxy_http_version 1.1;"),
-    "idle": (WELL + "proxy_read_timeout 1s;", ["--silence", "3"], ["idle_cut"], "proxy_read_timeout 75s;"),
-    "patient": (WELL + "proxy_read_timeout 9s;", ["--silence", "1"], [], ""),
-    "no codings": (WELL + "proxy_set_header Accept-Encoding '';", [], ["accept_encoding"], "Accept-Encoding"),
+NO_CODINGS = 'proxy_set_header Accept-Encoding "";'
+GZIP = f"{NO_CODINGS} gzip_types text/event-stream; gzip_proxied any; gzip_min_length 1;"
+ASKS_PLAIN = "header_up Accept-Encoding identity"
+TIMEOUTS = "servers {\ntimeouts {\n%s\n}\n}"
+TAKE_OUT = "take out: "
+
+
+@dataclass
+class Fault:
+    """`wrong` among the `lines` of a location is found as `codes`; the line that is printed mends it in its place."""
+
+    wrong: str
+    codes: list[str]
+    lines: str = ""
+    silence: int = 0
+    where: str = "lines"
+    around: str = "%s"
+
+    def written(self, mended: str | None = None) -> str:
+        return f"{self.lines}\n{self.around % (self.wrong if mended is None else mended)}\n"
+
+    def mended_by(self, line: str) -> str:
+        """`wrong` after somebody has done what the line says."""
+        line = line.partition("\nor: ")[0]
+        if not line.startswith(TAKE_OUT):
+            return line
+        directive = line.removeprefix(TAKE_OUT).partition("#")[0].strip()
+        assert directive in self.wrong
+        return ""
+
+
+NGINX: dict[str, Fault] = {
+    "well": Fault("", [], WELL),
+    "patient": Fault("", [], WELL + "proxy_read_timeout 9s;", silence=1),
+    "gzip that passes": Fault("gzip on;", ["compressed"], WELL + GZIP),
+    "gzip": Fault("gzip on;", ["compressed_buffered"], WELL + GZIP + BUFFERS),
+    "http10": Fault("proxy_http_version 1.0;", ["http10"]),
+    "idle": Fault("proxy_read_timeout 1s;", ["idle_cut"], WELL, silence=3),
+    "no codings": Fault(NO_CODINGS, ["accept_encoding"], WELL),
 }
-"""The lines in nginx, arguments of the command, what it finds, and words of the line that mends it."""
+CADDY: dict[str, Fault] = {
+    "well": Fault("", [], silence=1),
+    "seldom flushed": Fault("flush_interval 5s", []),  # an event stream is flushed whatever it says
+    "buffers": Fault("buffer_responses", ["buffered"]),
+    "buffers although flushed": Fault("buffer_responses", ["buffered"], "flush_interval -1"),
+    "encode": Fault("encode gzip {\nminimum_length 1\n}", ["compressed_buffered"], where="site"),
+    "idle": Fault("transport http {\nread_timeout 1s\n}", ["idle_cut"], silence=3),
+    "a whole answer": Fault(
+        "write 1s", ["broken_off"], silence=1, where="options", around="servers {\ntimeouts {\n%s\n}\n}"
+    ),
+    "no codings": Fault(ASKS_PLAIN, ["accept_encoding"]),
+}
 
 
 @pytest.fixture(scope="module")
@@ -63,10 +84,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         yield running
 
 
-def examined(port: int, folder: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
-    options = arguments if "--silence" in arguments else ("--silence", "0", *arguments)
+def examined(port: int, folder: Path, silence: int = 0) -> tuple[int, dict[str, Any]]:
     done = subprocess.run(
-        [sys.executable, "-m", "headrace.cli", "doctor", f"http://127.0.0.1:{port}", "--json", *options],
+        [sys.executable, "-m", "headrace.cli", "doctor", f"http://127.0.0.1:{port}", "--json", f"--silence={silence}"],
         env=os.environ | {"PYTHONPATH": str(ROOT / "src"), "HEADRACE_DATA_DIR": str(folder)},
         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=40,
     )  # fmt: skip
@@ -74,45 +94,69 @@ def examined(port: int, folder: Path, *arguments: str) -> tuple[int, dict[str, A
     return done.returncode, json.loads(done.stdout)
 
 
-def behind_nginx(server: LiveServer, folder: Path, lines: str, *arguments: str) -> tuple[int, dict[str, Any]]:
+def behind_nginx(behind: int, folder: Path, lines: str, silence: int = 0) -> tuple[int, dict[str, Any]]:
     port = free_port()
-    folder.chmod(0o755)
-    user = "user root;" if os.geteuid() == 0 else ""
-    text = CONFIGURATION.format(folder=folder, port=port, behind=server.port, lines=lines, user=user)
-    (folder / "nginx.conf").write_text(text)
-    command = [program("nginx", "nginx-light"), "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf")]
-    with listening(command, port, folder):
-        return examined(port, folder, *arguments)
+    with listening(nginx(folder, nginx_location(port, behind, lines)), port, folder):
+        return examined(port, folder, silence)
 
 
-def check(status: int, report: dict[str, Any], wanted: list[str], line: str) -> None:
+def behind_caddy(behind: int, folder: Path, fault: Fault, mended: str | None = None) -> tuple[int, dict[str, Any]]:
+    port = free_port()
+    places = {"lines": ASKS_PLAIN if fault.where == "site" else ""} | {fault.where: fault.written(mended)}
+    with listening(caddy(folder, caddy_site(port, behind, **places)), port, folder):
+        return examined(port, folder, fault.silence)
+
+
+def check(status: int, report: dict[str, Any], codes: list[str]) -> dict[str, str]:
+    """That these were found and nothing else that is bad; the line that mends each."""
     found = {each["code"]: each for each in report["findings"]}
     bad = [code for code, each in found.items() if each["level"] == "bad"]
-    assert set(wanted) <= set(found), json.dumps(report)
-    assert set(bad) <= set(wanted), json.dumps(report)
+    assert set(codes) <= set(found), json.dumps(report)
+    assert set(bad) <= set(codes), json.dumps(report)
     assert status == (1 if bad else 0)
     assert report["good"] is (not bad)
-    assert all(line in found[code]["line"] for code in wanted[:1]), json.dumps(report)
+    return {code: found[code]["line"] for code in codes}
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_in_front_is_named_with_its_line(server: LiveServer, tmp_path: Path, fault: str) -> None:
-    lines, arguments, wanted, line = FAULTS[fault]
-    check(*behind_nginx(server, tmp_path, lines, *arguments), wanted, line)
+def is_mended(status: int, report: dict[str, Any], fault: Fault) -> None:
+    assert status == 0, json.dumps(report)
+    assert not {each["code"] for each in report["findings"]} & set(fault.codes), json.dumps(report)
 
 
-def test_buffering_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", NGINX)
+def test_a_fault_of_nginx_is_named_and_its_line_mends_it(server: LiveServer, tmp_path: Path, name: str) -> None:
+    fault = NGINX[name]
+    lines = check(*behind_nginx(server.port, tmp_path, fault.written(), fault.silence), fault.codes)
+    for line in lines.values():
+        written = fault.written(fault.mended_by(line))
+        is_mended(*behind_nginx(server.port, tmp_path, written, fault.silence), fault)
+
+
+@pytest.mark.parametrize("name", CADDY)
+def test_a_fault_of_caddy_is_named_and_its_line_mends_it(server: LiveServer, tmp_path: Path, name: str) -> None:
+    fault = CADDY[name]
+    for line in check(*behind_caddy(server.port, tmp_path, fault), fault.codes).values():
+        is_mended(*behind_caddy(server.port, tmp_path, fault, fault.mended_by(line)), fault)
+
+
+def test_buffering_is_named_and_mended(tmp_path: Path) -> None:
+    fault = Fault("", ["buffered", "http10"], BUFFERS)
     with LiveServer.gunicorn(tmp_path, "--worker-class", "gthread", "--threads", "8") as server:
-        found = behind_nginx(server, tmp_path, BUFFERS)
-    check(*found, ["buffered", "http10"], "proxy_buffering off;")
+        lines = check(*behind_nginx(server.port, tmp_path, BUFFERS), fault.codes)
+        written = "\n".join((BUFFERS, *lines.values()))
+        is_mended(*behind_nginx(server.port, tmp_path, written), fault)
 
 
-def test_a_sync_worker_is_named(tmp_path: Path) -> None:
+def test_a_sync_worker_is_named_and_mended(tmp_path: Path) -> None:
+    fault = Fault("", ["sync_worker"])
     with LiveServer.gunicorn(tmp_path, "--workers", "1") as server:
-        status, report = examined(server.port, tmp_path)
-    assert status == 1
-    assert [each["code"] for each in report["findings"] if each["level"] == "bad"] == ["sync_worker"]
-    assert "uvicorn_worker.UvicornWorker" in report["findings"][-1]["line"]
+        line = check(*examined(server.port, tmp_path), fault.codes)["sync_worker"]
+    found = re.fullmatch(r"gunicorn (--worker-class (\S+)) \(or (gthread --threads \d+)\), or headrace serve", line)
+    assert found, line
+    for application, options in (("asgi", found[1]), ("wsgi", f"--worker-class {found[3]}")):
+        command = ("gunicorn", f"headrace.config.{application}:application", "--bind", "fd://FD", *options.split())
+        with LiveServer(*command, data_dir=tmp_path) as server:
+            is_mended(*examined(server.port, tmp_path), fault)
 
 
 def test_a_server_that_wants_a_token_says_so(tmp_path: Path) -> None:

@@ -11,11 +11,14 @@ from typing import Any
 import pytest
 import yaml
 
+from headrace.commands.proxies import VARIABLE
 from headrace.common.conf import PREFIX, setting_names
 from tests.programs import program
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 UNPREFIXED = {"HOST", "PORT", "WORKERS", "DATABASE_URL", "REDIS_URL"}
+OF_THE_COMMAND = {VARIABLE.removeprefix(PREFIX)}
+KNOWN = {PREFIX + name for name in setting_names() | OF_THE_COMMAND}
 OTHERS = {"POSTGRES_PASSWORD", "POSTGRES_USER", "POSTGRES_DB", "PATH", "PYTHONDONTWRITEBYTECODE"}
 
 
@@ -26,7 +29,7 @@ def files() -> list[Path]:
 @pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(DEPLOY)))
 def test_every_setting_named_exists(path: Path) -> None:
     named = set(re.findall(rf"\b{PREFIX}[A-Z_]+\b", path.read_text()))
-    assert {name.removeprefix(PREFIX) for name in named} <= set(setting_names())
+    assert named <= KNOWN
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(DEPLOY)))
@@ -59,7 +62,7 @@ def test_compose_waits_for_what_it_needs_and_gives_time_to_drain() -> None:
     assert all(port.startswith("127.0.0.1:") for service in services.values() for port in service.get("ports", []))
     environment = services["headrace"]["environment"]
     assert environment["HEADRACE_AUTH"] == "required"
-    assert set(environment) - UNPREFIXED <= {PREFIX + name for name in setting_names()}
+    assert set(environment) - UNPREFIXED <= KNOWN
     grace = int(services["headrace"]["stop_grace_period"].removesuffix("s"))
     assert grace > int(environment["HEADRACE_DRAIN_SECONDS"]) + 5
 
@@ -75,7 +78,9 @@ def test_kubernetes_probes_and_grace_fit_the_drain() -> None:
     pause = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
     assert pod["terminationGracePeriodSeconds"] > int(values["HEADRACE_DRAIN_SECONDS"]) + pause + 5
     [secret] = [each for each in documents if each["kind"] == "Secret"]
-    assert set(values) | set(secret["stringData"]) <= UNPREFIXED | {PREFIX + name for name in setting_names()}
+    assert set(values) | set(secret["stringData"]) <= UNPREFIXED | {
+        PREFIX + name for name in setting_names() | OF_THE_COMMAND
+    }
 
 
 def test_the_container_runs_as_nobody_in_particular_and_says_whether_it_is_well() -> None:
@@ -87,7 +92,7 @@ def test_the_container_runs_as_nobody_in_particular_and_says_whether_it_is_well(
     assert "HEADRACE_AUTH=required" in stage
     assert "--require-hashes" in "\n".join(lines)
     named = set(re.findall(r"\b([A-Z][A-Z_]+)=", stage))
-    assert named <= UNPREFIXED | OTHERS | {PREFIX + name for name in setting_names()}
+    assert named <= UNPREFIXED | OTHERS | KNOWN
 
 
 def test_what_the_container_is_built_with_is_there() -> None:

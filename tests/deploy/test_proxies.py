@@ -5,12 +5,9 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,27 +17,13 @@ import pytest
 
 from headrace.testing import Hold, ScriptedUpstream, Send, chat_answer, chunk, sse, stream_head
 from headrace.testing.certificates import server_context
+from tests.fronts import caddy, free_port, listening, nginx
 from tests.live import MESSAGES, STREAM, LiveServer, model_at
-from tests.programs import program
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 NAME = "chat.example.com"
 PATIENCE = 20.0
 HALF: list[Any] = [Send(stream_head() + chunk(sse({"choices": [{"index": 0, "delta": {"content": "Hel"}}]}))), Hold()]
-NGINX = """\
-daemon off;
-pid {folder}/nginx.pid;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    include {folder}/headrace.conf;
-}}
-"""
 CADDY = """\
 {{
 	admin off
@@ -57,6 +40,7 @@ class Front:
     """A proxy that listens; `client` asks it by the name that its file gives it."""
 
     port: int
+    name: str = ""
 
     def client(self, **headers: str) -> httpx.Client:
         return httpx.Client(
@@ -72,12 +56,7 @@ class Front:
         return client.stream("POST", STREAM, json=body, extensions={"sni_hostname": NAME})
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
-def nginx(folder: Path, upstream: int) -> tuple[list[str], int]:
+def deployed_nginx(folder: Path, upstream: int) -> tuple[list[str], int]:
     """The command and the port of TLS."""
     http, https = free_port(), free_port()
     server_context(folder, "self-signed", NAME)
@@ -85,40 +64,19 @@ def nginx(folder: Path, upstream: int) -> tuple[list[str], int]:
     text = re.sub(r"listen \[::\]:.*\n", "\n", text)
     text = text.replace("listen 443", f"listen 127.0.0.1:{https}").replace("listen 80", f"listen 127.0.0.1:{http}")
     text = re.sub(r"/etc/ssl/headrace/\w+\.pem", str(folder / "chain.pem"), text)
-    (folder / "headrace.conf").write_text(text.replace("127.0.0.1:8000", f"127.0.0.1:{upstream}"))
-    (folder / "nginx.conf").write_text(NGINX.format(folder=folder))
-    command = [program("nginx", "nginx-light"), "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf")]
-    return command, https
+    return nginx(folder, text.replace("127.0.0.1:8000", f"127.0.0.1:{upstream}")), https
 
 
-def caddy(folder: Path, upstream: int) -> tuple[list[str], int]:
+def deployed_caddy(folder: Path, upstream: int) -> tuple[list[str], int]:
     http, https = free_port(), free_port()
     server_context(folder, "self-signed", NAME)
     text = (DEPLOY / "caddy/Caddyfile").read_text().replace("127.0.0.1:8000", f"127.0.0.1:{upstream}")
     certificate = f"{NAME} {{\n\tbind 127.0.0.1\n\ttls {folder}/chain.pem {folder}/chain.pem\n"
     text = text.replace(f"{NAME} {{\n", certificate)
-    (folder / "Caddyfile").write_text(CADDY.format(http=http, https=https) + text)
-    return [program("caddy", "caddy"), "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"], https
+    return caddy(folder, CADDY.format(http=http, https=https) + text), https
 
 
-FRONTS: dict[str, Callable[[Path, int], tuple[list[str], int]]] = {"nginx": nginx, "caddy": caddy}
-
-
-@contextmanager
-def listening(command: list[str], port: int, folder: Path) -> Iterator[Front]:
-    env = os.environ | {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
-    with (folder / "front.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=env)
-    try:
-        deadline = time.monotonic() + PATIENCE
-        while socket.socket().connect_ex(("127.0.0.1", port)):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError((folder / "front.log").read_text())
-            time.sleep(0.05)
-        yield Front(port)
-    finally:
-        process.terminate()
-        process.wait(PATIENCE)
+FRONTS: dict[str, Callable[[Path, int], tuple[list[str], int]]] = {"nginx": deployed_nginx, "caddy": deployed_caddy}
 
 
 @pytest.fixture(scope="module", params=FRONTS)
@@ -136,10 +94,9 @@ def front(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     )
     with LiveServer.uvicorn(data, HEADRACE_ALLOWED_HOSTS=NAME, HEADRACE_KEEPALIVE_SECONDS="1") as server:
         folder = tmp_path_factory.mktemp("front")
-        folder.chmod(0o755)  # its workers are of another user
         command, port = FRONTS[request.param](folder, server.port)
-        with listening(command, port, folder) as found:
-            yield found
+        with listening(command, port, folder):
+            yield Front(port, request.param)
 
 
 @pytest.mark.parametrize("coding", ["identity", "gzip"])
@@ -174,3 +131,14 @@ def test_a_body_that_is_too_large_is_refused(front: Front) -> None:
     with front.client() as client:
         answer = client.post(STREAM, content=b"x" * (11 * 1024 * 1024), extensions={"sni_hostname": NAME})
         assert answer.status_code == 413
+
+
+def test_nginx_lets_one_address_try_passwords_only_so_often(front: Front) -> None:
+    if front.name != "nginx":
+        return  # Caddy has no such limit of its own
+    with front.client() as client:
+        extensions = {"sni_hostname": NAME}
+        tried = [client.post("/sign/in", json={}, extensions=extensions).status_code for _ in range(40)]
+        assert tried[0] != 429
+        assert tried[-1] == 429
+        assert client.get("/sign/in", extensions=extensions).status_code != 429

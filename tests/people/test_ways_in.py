@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from headrace.commands.users import first_owner_text
+from headrace.people.addresses import counted_address
 from headrace.people.audit import prune, record
 from headrace.people.links import first_owner_link, invite, reset_link
 from headrace.people.models import AuditEntry, Link, Token
@@ -126,7 +127,7 @@ class TestInvitations:
 class TestPasswords:
     def test_a_wrong_name_and_a_wrong_password_are_the_same(self, people: People, somebody: Client) -> None:
         answers = [
-            post(somebody, "/sign/in", {"name": name, "password": "wrong"}) for name in ("owner", "nobody", "\u0000")
+            post(somebody, "/sign/in", {"name": name, "password": "wrong"}) for name in ("owner", "nobody", "\u200b")
         ]
         assert {(each.status_code, each.content) for each in answers} == {(401, answers[0].content)}
 
@@ -174,6 +175,23 @@ class TestPasswords:
             assert "登录" in page.content.decode()
             assert "<script>" not in page.content.decode()
             assert page["Cache-Control"] == "no-store"
+
+
+class TestWhereWrongPasswordsAreCounted:
+    @pytest.mark.parametrize(
+        ("address", "counted"),
+        [
+            ("203.0.113.7", "203.0.113.7"),
+            ("::ffff:203.0.113.7", "203.0.113.7"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+            ("2001:db8:1:2:ffff::1", "2001:db8:1:2::"),
+            ("fe80::1%eth0", "fe80::"),
+            ("unknown", None),
+            ("", None),
+        ],
+    )
+    def test_who_has_a_network_has_no_more_guesses(self, address: str, counted: str | None) -> None:
+        assert counted_address(RequestFactory(REMOTE_ADDR=address).get("/")) == counted
 
 
 class TestTokens:
@@ -295,3 +313,29 @@ class TestTheAuditLog:
         people.client("owner").delete(f"{P}tokens/{token}/")
         post(Client(headers=SELF), "/sign/in", {"name": token, "password": "x"})
         assert token not in everything_kept()
+
+
+class TestWhatNoDatabaseKeeps:
+    """U+0000: SQLite would keep it, PostgreSQL refuses it with an error of its own."""
+
+    @pytest.mark.parametrize(
+        ("path", "body", "status"),
+        [
+            ("/sign/in", {"name": "a\0b", "password": PASSWORD}, 400),
+            ("/sign/link", {"secret": "\0"}, 400),
+            (f"{P}models/", {"name": "a\0b", "providerId": "openai", "modelId": "m"}, 400),
+            (f"{P}tokens/", {"name": "a\0b", "permissions": ["read"]}, 400),
+            (f"{P}invitations/", {"role": "editor", "note": "\0"}, 400),
+            (f"{P}playground/chat/", {"messages": [], "model": {"configId": "a\0b"}}, 400),
+            ("/v1/chat/completions", {"messages": [{"role": "user", "content": "x"}], "model": "a\0b"}, 404),
+            (f"{P}tokens/", {"name": "a\\u0000b", "permissions": ["read"]}, 201),
+        ],
+    )
+    def test_is_the_callers_mistake(self, people: People, path: str, body: dict[str, Any], status: int) -> None:
+        answer = post(people.client("owner"), path, body)
+        assert answer.status_code == status, answer.content
+
+    @pytest.mark.parametrize("path", ["models/a%00b/", "tokens/a%00b/", "playground/streams/a%00b/", "a%00b"])
+    def test_is_in_no_address(self, people: People, path: str) -> None:
+        for ask in (people.client("owner").get, people.client("owner").delete, Client(headers=SELF).get):
+            assert ask(P + path).status_code == 404

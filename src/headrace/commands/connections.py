@@ -1,4 +1,5 @@
-"""A client's connection that is given up when the client takes nothing of what it is sent. It costs nothing an event.
+"""A client's connection that is given up when the client takes nothing of what it is sent, or never has its request
+whole. It costs nothing an event.
 
 What is queued for a client is bounded: by the system's buffer for the socket (`listening.py`), and by uvicorn's in
 front of it. Whoever was cut off can resume.
@@ -14,12 +15,33 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+REQUEST_SECONDS = 300.0
+"""For a request to arrive, its body too: 10 MiB over a slow line. Without a bound a silent client holds a connection
+for ever."""
+
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Watches while writing is paused, which is when both buffers are full. Any progress starts the time anew."""
+    """Watches while writing is paused, which is when both buffers are full. Any progress starts the time anew.
+
+    A request has its time from the connection or its own first byte on, whatever arrives in between.
+    """
 
     stall_seconds = 30.0
+    request_seconds = REQUEST_SECONDS
     _timer: asyncio.TimerHandle | None = None
+    _arriving: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._expect()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._expect()
+
+    def on_message_complete(self) -> None:
+        self._stop_expecting()
+        super().on_message_complete()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -31,7 +53,17 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_watching()
+        self._stop_expecting()
         super().connection_lost(exc)
+
+    def _expect(self) -> None:
+        if self._arriving is None:
+            self._arriving = self.loop.call_later(self.request_seconds, self.transport.abort)
+
+    def _stop_expecting(self) -> None:
+        if self._arriving is not None:
+            self._arriving.cancel()
+            self._arriving = None
 
     def _watch(self) -> None:
         self._timer = self.loop.call_later(self.stall_seconds, self._look, self._queued())

@@ -26,6 +26,7 @@ from headrace.backends.supervisor import supervisor
 from headrace.backends.supervisor_socket import SOCKET_VARIABLE, serve_models
 from headrace.backends.valkey import EmbeddedValkey, ValkeyError
 from headrace.commands.listening import address_of, bind, bound_sends
+from headrace.commands.proxies import trusted_proxies
 from headrace.commands.terminal import CommandError, complain, say
 from headrace.commands.workers import Workers
 from headrace.common.conf import PREFIX, SettingError, Settings, load
@@ -64,6 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         settings = load()
     except SettingError as error:
         raise CommandError(str(error)) from None
+    trusted_proxies(os.environ)
     with bind(arguments.host, arguments.port, only_loopback=settings.local) as listener:
         bound_sends(listener, settings.stall_seconds)
         return asyncio.run(_serve(listener, arguments.workers, settings))

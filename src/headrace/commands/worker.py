@@ -14,6 +14,7 @@ import uvicorn
 
 from headrace.backends.children import die_with_parent
 from headrace.commands.connections import bounded
+from headrace.commands.proxies import trusted_proxies
 from headrace.commands.workers import LAST_SECONDS, RETIRE
 from headrace.common.conf import Settings, load
 
@@ -22,7 +23,6 @@ IDLE_SECONDS = 95
 so that none asks on one which is closing just then."""
 APPLICATION = "headrace.config.asgi:application"
 READY = b"1"
-PROXIES_VARIABLE = "HEADRACE_TRUSTED_PROXIES"
 
 
 class Worker(uvicorn.Server):
@@ -97,7 +97,7 @@ def main(argv: Sequence[str]) -> None:
     die_with_parent()
     listener, ready = (int(number) for number in argv)
     settings = load()
-    worker = Worker(configuration(settings, os.environ.get(PROXIES_VARIABLE, "")), ready, settings.drain_seconds)
+    worker = Worker(configuration(settings, trusted_proxies(os.environ)), ready, settings.drain_seconds)
     worker.run(sockets=[socket.socket(fileno=listener)])
     sys.exit(0 if worker.started else 1)
 

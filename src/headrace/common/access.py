@@ -75,6 +75,7 @@ def refusal(asked: Asked, settings: Settings) -> Refusal | None:
     """The reason to refuse whoever asks, or None. Pure."""
     return (
         _host_refusal(asked, settings)
+        or _path_refusal(asked)
         or _page_refusal(asked, settings)
         or _media_refusal(asked)
         or _metrics_refusal(asked, settings)
@@ -155,6 +156,11 @@ def _host_refusal(asked: Asked, settings: Settings) -> Refusal | None:
         f"HEADRACE_ALLOWED_HOSTS={match['name'].lower() if match else 'your.host.name'}"
     )
     return Refusal(403, "host_refused", message, "Host")
+
+
+def _path_refusal(asked: Asked) -> Refusal | None:
+    """No address of ours has this character, and no database wants to be asked for it."""
+    return Refusal(404, "not_found", "there is nothing here") if "\0" in asked.path else None
 
 
 def _page_refusal(asked: Asked, settings: Settings) -> Refusal | None:

@@ -129,7 +129,8 @@ class Delivery:
     def _broken(self) -> Iterator[Finding]:
         for heard in self._timed:
             if not heard.complete:
-                yield self._found("bad", "broken_off", came=len(heard.ticks), events=EVENTS)
+                came, line = len(heard.ticks), self._line("broken_off")
+                yield self._found("bad", "broken_off", line=line, came=came, events=EVENTS)
                 return
 
     def _arrival(self) -> Iterator[Finding]:
@@ -150,8 +151,7 @@ class Delivery:
         foreign = [heard for heard in self._timed if _foreign(heard) and not heard.held_back]
         if foreign:
             yield self._found("note", "compressed", line=self._line("compressed"), coding=foreign[0].coding)
-        lost = [heard for heard in self._timed if heard.about.get("accepted") == "" and heard.asked != "identity"]
-        if lost and not foreign:
+        if not foreign and any(_unpacked(heard) for heard in self._timed):
             yield self._found("note", "accept_encoding", line=self._line("accept_encoding"))
 
     def _protocol(self) -> Iterator[Finding]:
@@ -172,6 +172,8 @@ class Delivery:
             yield self._found("bad", "sync_worker", line=line_for("sync_worker", ""))
 
     def _idle(self) -> Iterator[Finding]:
+        if not all(heard.complete for heard in self._timed):
+            return  # what breaks off amid events says nothing of silence
         for heard in self.streams:
             if not heard.silence:
                 continue
@@ -183,16 +185,22 @@ class Delivery:
     def _cut(self, cut: float, every: float) -> Finding:
         if every and cut >= SPARE_IDLE * every:
             return self._found("note", "idle_cut", words="idle_cut_later", cut=cut, every=every)
-        shorter = self._say("or", line=f"HEADRACE_KEEPALIVE_SECONDS={max(1, int(cut / 2))}")
+        line = self._line("idle_cut")
+        if cut >= 2:
+            line += "\n" + self._say("or", line=f"HEADRACE_KEEPALIVE_SECONDS={int(cut / 2)}")
         words = "idle_cut" if every else "idle_cut_bare"
-        return self._found(
-            "bad", "idle_cut", words=words, line=f"{self._line('idle_cut')}\n{shorter}", cut=cut, every=every
-        )
+        return self._found("bad", "idle_cut", words=words, line=line, cut=cut, every=every)
 
 
 def _foreign(heard: Heard) -> bool:
     """Whether it arrived in a coding that the server did not put it in."""
     return not _plain(heard) and heard.coding != heard.about.get("coding")
+
+
+def _unpacked(heard: Heard) -> bool:
+    """Whether it arrived plain although the reader would have taken a coding, by what was done in between."""
+    kept = heard.about.get("accepted") not in ("", "identity") and not heard.about.get("coding")
+    return heard.asked != "identity" and _plain(heard) and not kept
 
 
 def _plain(heard: Heard) -> bool:

@@ -36,6 +36,7 @@ CODES: Mapping[int, str] = {
 }
 """The word for a status that has no better one."""
 
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -118,6 +119,14 @@ def parse_json(body: bytes) -> Any:
         raise RequestError("the body is not usable: its JSON is nested too deep") from None
     except ValueError:  # the interpreter's bound on digits
         raise RequestError("the body is not usable: it holds a number with thousands of digits") from None
+    return value
+
+
+def parse_kept(body: bytes) -> Any:
+    """The same for what a database is to keep or to look for: PostgreSQL has no text with U+0000."""
+    value = parse_json(body)
+    if _NUL.search(body):
+        raise RequestError("the body is not usable: it holds the character U+0000")
     return value
 
 

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+TAKE_OUT = "take out: "
+_ENCODE = """\
+encode gzip {
+\tmatch {
+\t\theader Content-Type text/html*
+\t\theader Content-Type application/json*
+\t}
+}  # all but text/event-stream"""
 _LINES: dict[str, dict[str, str]] = {
     "nginx": {
         "buffered": "proxy_buffering off;  # or take X-Accel-Buffering out of proxy_ignore_headers",
         "compressed": "gzip off;  # in this location, or take text/event-stream out of gzip_types",
-        "accept_encoding": 'take out: proxy_set_header Accept-Encoding "";',
+        "accept_encoding": f'{TAKE_OUT}proxy_set_header Accept-Encoding "";',
         "http10": 'proxy_http_version 1.1; proxy_set_header Connection "";',
         "idle_cut": "proxy_read_timeout 75s;",
         "scheme": "proxy_set_header X-Forwarded-Proto $scheme;  # and HEADRACE_TRUSTED_PROXIES=127.0.0.1",
     },
     "caddy": {
-        "buffered": "flush_interval -1  # in reverse_proxy",
-        "compressed": "take `encode` out, or: encode { match { not header Content-Type text/event-stream* } }",
-        "accept_encoding": "take out: header_up -Accept-Encoding",
-        "http10": "transport http { versions 1.1 }",
-        "idle_cut": "transport http { read_timeout 1h }",
+        "broken_off": "write 0  # in servers, timeouts, of the global options: it bounds whole answers",
+        "buffered": f"{TAKE_OUT}buffer_responses  # in reverse_proxy; since 2.7 it is response_buffers",
+        "compressed": _ENCODE,
+        "accept_encoding": f"{TAKE_OUT}header_up Accept-Encoding",
+        "idle_cut": "transport http {\n\tread_timeout 1h\n}",
         "scheme": "HEADRACE_TRUSTED_PROXIES=127.0.0.1",
     },
     "cloudflare": {
@@ -25,7 +33,8 @@ _LINES: dict[str, dict[str, str]] = {
     },
 }
 _ANY = {
-    "buffered": "nginx: proxy_buffering off;  Caddy: flush_interval -1  Traefik: no `buffering` middleware",
+    "broken_off": "",
+    "buffered": "nginx: proxy_buffering off;  Caddy: no buffer_responses  Traefik: no `buffering` middleware",
     "compressed": "leave text/event-stream out of what the proxy compresses (nginx: gzip_types, Caddy: encode)",
     "accept_encoding": "let Accept-Encoding through",
     "http10": "nginx: proxy_http_version 1.1;  elsewhere: speak HTTP/1.1 to Headrace",

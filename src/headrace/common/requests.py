@@ -230,7 +230,10 @@ def _local(fields: ModelFields, at: str) -> LocalModel:
 
 
 def _trimmed(text: str | None, path: str) -> str:
-    return well_formed((text or "").strip(), path)
+    name = well_formed((text or "").strip(), path)
+    if "\0" in name:
+        raise RequestError(f"{path} holds the character U+0000", field=path)
+    return name
 
 
 def _missing(at: str, name: str, right: str) -> RequestError:

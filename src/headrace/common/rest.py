@@ -19,7 +19,7 @@ from pydantic import ConfigDict
 from pydantic.alias_generators import to_camel
 
 from headrace.common.conf import get_settings
-from headrace.common.http import error_response, parse_json, read_body, refused, too_large
+from headrace.common.http import error_response, parse_kept, read_body, refused, too_large
 from headrace.common.identity import Need, need_of
 from headrace.common.validation import shown
 from headrace.errors import RequestError
@@ -46,7 +46,7 @@ class JSONParser(Parser):
     """Reads a body within its bound, strictly."""
 
     def parse_body(self, request: HttpRequest) -> Any:
-        value = parse_json(read_body(request))
+        value = parse_kept(read_body(request))
         if not isinstance(value, dict):
             raise RequestError(f"the body must be a JSON object; got {shown(value)}")
         return value

@@ -84,6 +84,7 @@ if _logins:
     AXES_FAILURE_LIMIT = 5
     AXES_COOLOFF_TIME = timedelta(minutes=15)
     AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]  # by name alone, anybody could lock the owner out
+    AXES_CLIENT_IP_CALLABLE = "headrace.people.addresses.counted_address"
     AXES_RESET_ON_SUCCESS = True
     AXES_DISABLE_ACCESS_LOG = True
     AXES_VERBOSE = False

@@ -33,6 +33,8 @@ class Named:
 
 def model_named(project: Any, name: str) -> Named:
     """The model of this name. RequestError 404 in the words of OpenAI's API if there is none; blocks."""
+    if "\0" in name:  # which PostgreSQL does not even look for
+        raise _unknown(name)
     stored = _configurations(project)
     found = stored.filter(config_id=name).first() or stored.filter(name=name).first()
     if found is not None:

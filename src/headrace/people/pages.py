@@ -16,7 +16,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from headrace.common.conf import get_settings
 from headrace.common.guard import PAGE_POLICY
-from headrace.common.http import error_response, json_response, parse_json, read_body
+from headrace.common.http import error_response, json_response, parse_kept, read_body
 from headrace.common.identity import allows, keeper
 from headrace.common.limits import LimitError
 from headrace.common.validation import shown
@@ -133,7 +133,7 @@ def _page(request: HttpRequest, mode: str) -> HttpResponse:
 
 @sensitive_variables("given")
 def _given(request: HttpRequest) -> dict[str, Any]:
-    given = parse_json(read_body(request))
+    given = parse_kept(read_body(request))
     if not isinstance(given, dict):
         raise RequestError(f"the body must be a JSON object; got {shown(given)}")
     return given
