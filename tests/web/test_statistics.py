@@ -113,6 +113,8 @@ async def test_it_says_what_the_streams_did(page: Page) -> None:
     for name, count in ASKED.items():
         row = models.get_by_role("row").filter(has_text=name)
         await expect(row.get_by_role("cell").first).to_have_text(str(count))
+    await models.get_by_role("button", name="Failed").click()
+    await expect(models.get_by_role("row").nth(1)).to_contain_text("refused")
     await expect(page.get_by_role("region", name="Slowest to begin").get_by_role("link").first).to_contain_text("slow")
     failed = page.get_by_role("region", name="Failed streams").get_by_role("link")
     await expect(failed).to_have_count(ASKED["refused"])
