@@ -207,7 +207,7 @@ function optionsOf(width: number, drawing: Drawing, span: Span, palette: Palette
   return {
     width,
     height: HEIGHT,
-    padding: [8, 8, 0, 0],
+    padding: [8, 22, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { setScale: false, x: false, y: false }, points: { show: false } },
     scales: { x: { time: true, range: () => [span.from / 1000, span.to / 1000] }, y: { range: (_, __, most) => [0, most > 0 ? most * 1.05 : 1] } },
