@@ -217,6 +217,17 @@ async def test_a_moment_is_looked_at_more_closely_and_left_again(counted: LiveSe
     await expect(page.locator("main dl").first).to_contain_text(f"Streams{sum(ASKED.values())}")
 
 
+async def test_a_finger_reads_before_it_looks_closer(counted: LiveServer, browser: Browser) -> None:
+    page = await statistics(browser, counted, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    outcomes = figure(page, "Outcomes")
+    await outcomes.locator(".u-over").tap(position={"x": 100, "y": 60})
+    await expect(outcomes.get_by_text("·")).to_be_visible()
+    assert "to=" not in page.url
+    await outcomes.get_by_role("button", name="Look closer").tap()
+    await page.wait_for_url("**range=1h&to=*")
+    await page.context.close()
+
+
 async def test_models_are_told_apart_over_time(page: Page) -> None:
     chart = figure(page, "Time to first token")
     await chart.get_by_role("button", name="By model").click()
