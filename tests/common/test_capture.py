@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.common.streams import capture
-from headrace.common.streams.capture import MOST_OF_ONE, ROOM, Capture
+from headrace.common.streams import capture_room
+from headrace.common.streams.capture import MOST_OF_ONE, Capture
+from headrace.common.streams.capture_room import ROOM
 from headrace.errors import UpstreamError
 from headrace.providers.base import HTTPRequest
 from tests.live import KEY
@@ -72,12 +73,46 @@ def test_beyond_the_bound_nothing_is_kept_and_nothing_goes_to_another_attempt() 
     assert ROOM.held == before
 
 
+def filled(project: str, size: int) -> Capture:
+    kept = Capture(project)
+    kept.asked(request(b"x" * size), ())
+    return kept
+
+
+def is_whole(kept: Capture) -> bool:
+    return not kept.cut and len(kept.told()["attempts"]) == 1
+
+
 def test_all_captures_together_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(capture, "MOST_OF_ALL", ROOM.held + 1000)
-    first, second = Capture(), Capture()
-    first.asked(request(b"x" * 700), ())
-    second.asked(request(b"x" * 700), ())
-    assert (first.cut, second.cut) == (False, True)
+    monkeypatch.setattr(capture_room, "MOST_OF_ALL", ROOM.held + 1000)
+    assert is_whole(filled("a", 700))
+    assert not is_whole(filled("a", 1200))
+    assert ROOM.held < capture_room.MOST_OF_ALL
+
+
+def test_a_project_that_captures_much_pushes_out_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capture_room, "MOST_OF_ALL", ROOM.held + 10_000)
+    quiet = [filled("quiet", 1500), filled("other", 1500)]
+    noisy = [filled("noisy", 1500) for _ in range(20)]
+    assert all(map(is_whole, quiet))
+    whole = [is_whole(each) for each in noisy]
+    assert whole == [False] * whole.index(True) + [True] * (20 - whole.index(True)), "the oldest went"
+    assert whole.count(True) >= 3
+    quiet += [filled("quiet", 1500)]
+    assert all(map(is_whole, quiet)), "a project within its share finds room where another is over its own"
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 3000)), max_size=30))
+def test_what_is_held_is_counted_right(asked: list[tuple[str, int]]) -> None:
+    before, most = ROOM.held, capture_room.MOST_OF_ALL
+    capture_room.MOST_OF_ALL = before + 8000
+    try:
+        kept = [filled(project, size) for project, size in asked]
+        assert before <= ROOM.held <= before + 8000
+        del kept
+    finally:
+        capture_room.MOST_OF_ALL = most
+    assert ROOM.held == before
 
 
 def test_no_key_is_kept_of_a_request() -> None:

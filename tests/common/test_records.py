@@ -91,6 +91,15 @@ def is_true(record: StreamRecord) -> bool:
     )
 
 
+@pytest.mark.parametrize(("lasts", "speed"), [(0.0, None), (0.001, None), (0.5, 40.0)])
+def test_what_came_at_once_has_no_speed(lasts: float, speed: float | None) -> None:
+    figures = Figures(started=10.0)
+    figures.count([TextDelta("Hello")], 11.0)
+    finish = figures.finish(Finish("stop"), now=11.0 + lasts, attempts=1, usage=Usage(1, 20, 0, 0), input_bytes=0)
+    assert finish.timing is not None
+    assert finish.timing.tokens_per_second == speed
+
+
 async def test_figures_of_a_paced_answer_are_its_truth(seen: Seen) -> None:
     for _ in range(ATTEMPTS):
         seen.clear()

@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import tarfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ ENVIRONMENT = {
     "HEADRACE_UPSTREAM_PROXY": "http://proxy:sk-canary-proxy-0123456789abcdef@127.0.0.1:9",
     "HEADRACE_SECRET_KEYS": "sk-canary-secret-0123456789abcdefghijklmno0=",
 }
+WIRES = b"headrace:wire:"
 JOURNAL_PASSWORD = "sk-canary-journal-0123456789abcdef"
 SECRETS = [
     *re.findall(r"sk-canary-\w+-\w+=?", " ".join([*ENVIRONMENT.values(), JOURNAL_PASSWORD])),
@@ -83,7 +85,8 @@ class Scene:
         return json.loads(text) if text.startswith("{") else text
 
     def chat(self, model: dict[str, Any], **headers: str) -> Any:
-        return self.ask("POST", STREAM, {"messages": MESSAGES, "model": model}, **headers)
+        options = {"includeWire": True}
+        return self.ask("POST", STREAM, {"messages": MESSAGES, "model": model, "streamOptions": options}, **headers)
 
     def kept(self) -> dict[str, bytes]:
         files = (path for path in self.folder.rglob("*") if path.is_file() and path.suffix != ".key")
@@ -96,7 +99,11 @@ class Scene:
         with redis.Redis(unix_socket_path=path, password=JOURNAL_PASSWORD) as server:
             names = list(server.scan_iter(count=1000))
             assert names, "the journal holds the streams"
-            return {f"journal {name!r}": name + bytes(server.dump(name) or b"") for name in names}
+            wires = {name: zlib.decompress(server.get(name) or b"") for name in names if name.startswith(WIRES)}
+            assert wires, "what went over the wire lies there too"
+            return {
+                f"journal {name!r}": name + bytes(server.dump(name) or b"") + wires.get(name, b"") for name in names
+            }
 
     def _backup(self) -> dict[str, bytes]:
         """The file that `headrace backup` exports, unpacked; the key files in it are keys by right."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
@@ -14,10 +17,12 @@ from typing import Any
 
 import pytest
 
-from headrace.testing import Close, Hold, ScriptedUpstream, Send, chunk, response, sse, stream_head
+from headrace.backends.loops import background_loop
+from headrace.testing import Close, Hold, ScriptedUpstream, Secure, Send, chunk, response, sse, stream_head
+from tests.backends.proxy import LoopbackProxy
 from tests.deploy.test_monitoring_files import DASHBOARD, PANELS, rules
 from tests.integration.test_command import serving, until
-from tests.live import KEY, MESSAGES, STREAM, blocks, model_at, payloads
+from tests.live import KEY, MESSAGES, ROOT, STREAM, blocks, model_at, payloads
 from tests.programs import program
 from tests.prometheus_server import RunningPrometheus
 from tests.tools import needed
@@ -29,9 +34,12 @@ STREAMS = "/api/projects/default/playground/streams/"
 TOKEN = "scrape-0123456789"
 ROUNDS = 2
 GOOD = 3
-STREAMS_A_ROUND = GOOD + 5
+LIMIT = 5  # streams that the project may have at once
+STREAMS_A_ROUND = GOOD + 7 + LIMIT
 PIECES = 8
 INPUT, OUTPUT = 7, 64
+PRICED = "https://api.openai.com"  # reached through a proxy, which is ours
+MODELS = "/api/projects/default/models/"
 MODEL = 'gen_ai_provider_name="openai",gen_ai_request_model="{}"'
 
 
@@ -67,6 +75,13 @@ class Site:
         body = {"messages": MESSAGES, "model": model_at(f"{url}/v1", modelId=model)} | fields
         return self.ask("POST", STREAM, body, **(headers or {}))
 
+    def store(self, url: str, name: str, fallbacks: list[str]) -> str:
+        """The id of a configuration."""
+        stored = model_at(f"{url}/v1", modelId=name) | {"name": name, "fallbacks": fallbacks}
+        made = self.ask("POST", MODELS, stored)
+        assert made.status == 201
+        return str(json.loads(made.read())["configId"])
+
     def workers(self) -> set[int]:
         found = set()
         for thread in Path(f"/proc/{self.process.pid}/task").iterdir():
@@ -81,10 +96,32 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
     program("prometheus", "prometheus")
     with (
-        serving(folder, "--workers", "2", HEADRACE_METRICS_TOKEN=TOKEN, HEADRACE_EGRESS_ALLOW="") as (process, port, _),
+        priced() as settings,
+        serving(folder, "--workers", "2", **settings) as (process, port, _),
         RunningPrometheus(folder, port, token=TOKEN) as prometheus,
     ):
         yield Site(process, port, prometheus)
+
+
+@contextmanager
+def priced() -> Iterator[dict[str, str]]:
+    """The settings of a server that finds, behind its proxy, a provider whose prices are known."""
+    with ScriptedUpstream([Secure(host=PRICED.removeprefix("https://")), Send(answer())]) as upstream:
+        proxy, loop = LoopbackProxy(upstream.port), background_loop()
+        asyncio.run_coroutine_threadsafe(proxy.__aenter__(), loop).result()
+        assert upstream.ca_bundle is not None
+        try:
+            yield {
+                "DJANGO_SETTINGS_MODULE": "tests.integration.proxied_settings",
+                "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}",
+                "HEADRACE_METRICS_TOKEN": TOKEN,
+                "HEADRACE_EGRESS_ALLOW": "",
+                "HEADRACE_PROJECT_STREAMS": str(LIMIT),
+                "HEADRACE_UPSTREAM_PROXY": f"http://127.0.0.1:{proxy.port}",
+                "HEADRACE_CA_BUNDLE": upstream.ca_bundle,
+            }
+        finally:
+            asyncio.run_coroutine_threadsafe(proxy.__aexit__(None, None, None), loop).result()
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -116,6 +153,50 @@ def ask_all(site: Site) -> None:
         assert site.ask("DELETE", f"{STREAMS}{stopped.headers['X-Stream-Id']}/").status == 204
         assert list(arriving) == ["data: [DONE]"]
     assert site.chat("http://10.1.2.3", "inside").status == 400  # refused by its text; nothing is connected to
+    ask_for_money(site)
+    ask_the_next_one(site)
+    ask_too_much(site)
+
+
+def ask_for_money(site: Site) -> None:
+    """An answer whose price is known."""
+    body = {"messages": MESSAGES, "model": {"providerId": "openai", "modelId": "gpt-4o", "apiKey": KEY}}
+    seen = payloads(list(blocks(site.ask("POST", STREAM, body | {"streamOptions": {"includeUsage": True}}))))
+    assert seen[-1]["cost"] > 0
+
+
+def ask_the_next_one(site: Site) -> None:
+    """A model that fails, with another that does not."""
+    with ScriptedUpstream([Send(REFUSED), Close()]) as first, ScriptedUpstream([Send(answer())]) as spare:
+        other = site.store(spare.url, "spare", [])
+        model = {"configId": site.store(first.url, "first", [other])}
+        seen = payloads(list(blocks(site.ask("POST", STREAM, {"messages": MESSAGES, "model": model}))))
+    assert seen[-1]["content"].startswith("piece")
+
+
+def ask_too_much(site: Site) -> None:
+    """One stream more than the project may have."""
+    with ScriptedUpstream([Send(stream_head() + delta("Hel")), Hold()]) as upstream:
+        held = [begun(site, upstream.url) for _ in range(LIMIT)]
+        arriving = [blocks(each) for each in held]
+        for each in arriving:
+            next(each)
+        assert site.chat(upstream.url, "held").status == 429
+        for stream, rest in zip(held, arriving, strict=True):
+            assert site.ask("DELETE", f"{STREAMS}{stream.headers['X-Stream-Id']}/").status == 204
+            assert list(rest) == ["data: [DONE]"]
+
+
+def begun(site: Site, url: str) -> HTTPResponse:
+    """A stream, as soon as there is a place for it: those before it give theirs back when they have ended."""
+    tried: list[HTTPResponse] = []
+
+    def begins() -> bool:
+        tried.append(site.chat(url, "held"))
+        return tried[-1].status == 200
+
+    until(begins, "no place became free")
+    return tried[-1]
 
 
 def finished(model: str, outcome: str) -> str:
@@ -197,16 +278,17 @@ def test_a_killed_worker_takes_nothing_along_that_was_counted(site: Site) -> Non
 
 
 def test_every_panel_and_every_rule_is_an_expression_that_prometheus_takes(site: Site) -> None:
-    """And each shows something, but for what did not happen here."""
-    silent = set()
-    for panel in PANELS:
-        for target in panel["targets"]:
-            expression = (
-                target["expr"].replace("$__rate_interval", "1m").replace("$provider", ".*").replace("$model", ".*")
-            )
-            if not site.prometheus.query(expression):
-                silent.add(panel["title"])
-    assert silent <= {"Retries and fallbacks", "Cost, last day", "Cost an hour", "Refused"}, "no fallback, price, limit"
+    """And each shows something, under a name that it has."""
+    silent = []
+    targets = [(panel["title"], target) for panel in PANELS for target in panel["targets"]]
+    for title, target in targets:
+        expression = target["expr"].replace("$__rate_interval", "1m").replace("$provider", ".*").replace("$model", ".*")
+        found = site.prometheus.query(expression)
+        if not found:
+            silent.append((title, expression))
+        for label in re.findall(r"{{(\w+)}}", target.get("legendFormat", "")):
+            assert all(label in each["metric"] for each in found), (title, label)
+    assert silent == []
     for rule in rules():
         site.prometheus.query(rule["expr"])
     for variable in DASHBOARD["templating"]["list"]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
 from headrace.testing import Hold, ScriptedUpstream, Send, chat_answer, chunk, sse, stream_head
 from tests.backends.redis_servers import RunningServer, valkey_binary
-from tests.live import CHAT, MESSAGES, LiveServer, blocks, model_at, payloads
+from tests.live import CHAT, KEY, MESSAGES, LiveServer, blocks, model_at, payloads
 
 STREAMS = "/api/projects/default/playground/streams/"
 LOST_SECONDS = 10.0
@@ -134,6 +136,36 @@ def test_a_worker_alone_says_why_it_does_not_know(server: LiveServer) -> None:
     answer = server.get(f"{STREAMS}{'A' * 24}/")
     assert answer.status == 404
     assert "REDIS_URL" in json.load(answer)["error"]
+
+
+def test_any_worker_tells_the_wire_of_a_stream_that_has_ended(
+    pair: tuple[LiveServer, LiveServer], shared: RunningServer
+) -> None:
+    options = {"streamOptions": CONTINUE | {"includeWire": True}}
+    with ScriptedUpstream([Send(chat_answer(f"it is {KEY}"))], HALF) as upstream:
+        model = model_at(f"{upstream.url}/v1")
+        answer = pair[0].stream(model, **options)
+        answer.read()
+        stream_id = answer.headers["X-Stream-Id"]
+        first, second = (json.load(worker.get(f"{STREAMS}{stream_id}/wire/")) for worker in pair)
+        assert first == second
+        assert second["attempts"][0]["request"]["url"] == f"{upstream.url}/v1/chat/completions"
+        assert KEY not in json.dumps(second)
+        running = pair[0].stream(model, **options).headers["X-Stream-Id"]
+        assert json.load(pair[0].get(f"{STREAMS}{running}/wire/"))["attempts"]
+        refused = pair[1].get(f"{STREAMS}{running}/wire/")
+        assert (refused.status, json.load(refused)["code"]) == (404, "wire_not_kept")
+        pair[1].request("DELETE", f"{STREAMS}{running}/")
+    pair[0].post("/api/projects/", {"id": "other", "name": "Other"})
+    for worker in pair:
+        foreign, unknown = (
+            worker.get(f"{STREAMS.replace('default', 'other')}{each}/wire/") for each in (stream_id, "A" * 24)
+        )
+        assert (foreign.status, foreign.read()) == (unknown.status, unknown.read())
+    with redis.Redis(unix_socket_path=shared.url.removeprefix("unix://")) as server:
+        wires = [zlib.decompress(server.get(name) or b"") for name in server.scan_iter("headrace:wire:*")]
+    assert wires
+    assert not any(KEY.encode() in wire for wire in wires)
 
 
 def test_a_reader_on_another_worker_is_a_reader(data_dir: Path, shared: RunningServer) -> None:

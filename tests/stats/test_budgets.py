@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import json
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,7 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.stats import webhooks
+from headrace.stats import budgets, webhooks
 from headrace.stats.budgets import Gate, gate, notice, period_of
 from headrace.stats.folding import fold_all
 from headrace.stats.models import Budget, Notice, Stream
@@ -35,6 +35,12 @@ CHAT = "/api/projects/default/playground/chat/"
 SECRET = "a secret of our own"
 GOOD = [Send(response(b"", status="204 No Content"))]
 BUSY = [Send(response(b"", status="503 Service Unavailable"))]
+
+
+def lose_zone(name: str) -> None:
+    """As when the zone of a budget was renamed since it had been set."""
+    budgets._missed.discard(name)
+    assert Budget.objects.update(zone=name)
 
 
 def put(path: str = "tokens/month/", status: int = 200, **fields: Any) -> Any:
@@ -333,3 +339,22 @@ def test_waits_grow_to_an_hour() -> None:
 
 def test_a_signature_is_of_its_moment_and_body() -> None:
     assert signature("s", 1, b"{}") != signature("s", 2, b"{}") != signature("s", 2, b"{ }")
+
+
+def test_a_budget_whose_zone_is_gone_holds_by_utc_and_says_so_once(
+    told: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert put("tokens/month/", limit=100, zone="Europe/Berlin")["zoneKnown"]
+    lose_zone("Mars/Olympus")
+    assert chat().status_code == 200
+    spend(200)
+    for _ in range(2):
+        refused = chat()
+        assert (refused.status_code, refused.json()["code"]) == (429, "budget_exceeded")
+        assert "+00:00" in refused.json()["error"]
+    (shown,) = Client(headers=SELF).get(BUDGETS).json()["budgets"]
+    assert (shown["zone"], shown["zoneKnown"], shown["exceeded"]) == ("Mars/Olympus", False, True)
+    assert datetime.fromisoformat(shown["periodStart"]).utcoffset() == timedelta(0)
+    (said,) = [each.message for each in caplog.records if "Mars/Olympus" in each.message]
+    assert "UTC" in said
+    assert put("tokens/month/", limit=100, zone="UTC")["zoneKnown"]

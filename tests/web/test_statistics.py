@@ -113,6 +113,8 @@ async def test_it_says_what_the_streams_did(page: Page) -> None:
     for name, count in ASKED.items():
         row = models.get_by_role("row").filter(has_text=name)
         await expect(row.get_by_role("cell").first).to_have_text(str(count))
+    await models.get_by_role("button", name="Failed").click()
+    await expect(models.get_by_role("row").nth(1)).to_contain_text("refused")
     await expect(page.get_by_role("region", name="Slowest to begin").get_by_role("link").first).to_contain_text("slow")
     failed = page.get_by_role("region", name="Failed streams").get_by_role("link")
     await expect(failed).to_have_count(ASKED["refused"])
@@ -213,6 +215,17 @@ async def test_a_moment_is_looked_at_more_closely_and_left_again(counted: LiveSe
     await then.get_by_role("button", name="Now").click()
     await expect(then).to_have_count(0)
     await expect(page.locator("main dl").first).to_contain_text(f"Streams{sum(ASKED.values())}")
+
+
+async def test_a_finger_reads_before_it_looks_closer(counted: LiveServer, browser: Browser) -> None:
+    page = await statistics(browser, counted, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    outcomes = figure(page, "Outcomes")
+    await outcomes.locator(".u-over").tap(position={"x": 100, "y": 60})
+    await expect(outcomes.get_by_text("·")).to_be_visible()
+    assert "to=" not in page.url
+    await outcomes.get_by_role("button", name="Look closer").tap()
+    await page.wait_for_url("**range=1h&to=*")
+    await page.context.close()
 
 
 async def test_models_are_told_apart_over_time(page: Page) -> None:

@@ -61,6 +61,12 @@ class Journal(Protocol):
     async def listing(self, project: str, *, limit: int = LISTED_STREAMS) -> list[Known]:
         """The project's running and recent streams, newest first."""
 
+    async def wire(self, known: Known) -> Mapping[str, Any] | None:
+        """What went over the wire for this stream, without keys; None where nothing was kept, or not yet."""
+
+    def share_wire(self, stream_id: str) -> None:
+        """Let other workers have what was kept of a stream's wire, now that it has ended. Returns at once."""
+
     async def claim(self, name: str, value: str, seconds: float) -> str:
         """What is claimed under this name, on all workers: this value, if none was."""
 
@@ -145,6 +151,13 @@ class MemoryJournal:
         if log is None or (expiry is not None and expiry <= self._clock()):
             raise UnknownStreamError(stream_id)
         return log
+
+    async def wire(self, known: Known) -> Mapping[str, Any] | None:
+        wire = self.log(known.stream_id).wire
+        return None if wire is None else await asyncio.to_thread(wire.told)
+
+    def share_wire(self, stream_id: str) -> None:
+        """There is nobody to share it with."""
 
     async def read(self, stream_id: str, after: int = 0, *, idle: float = IDLE_SECONDS) -> AsyncIterator[Batch]:
         log, waiter = self.log(stream_id), TaskWaiter(idle)

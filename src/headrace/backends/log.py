@@ -119,6 +119,13 @@ def ending_of(entries: Sequence[Entry]) -> Sequence[Entry]:
     return [entry for entry in entries[-2:] if isinstance(entry, Failure | Finish)]
 
 
+class Wire(Protocol):
+    """What went over the wire for a stream."""
+
+    def told(self) -> dict[str, Any]:
+        """All of it as JSON can say it, without keys. It takes a while."""
+
+
 class Log:
     """Append-only until its `Finish`. `about` says whose it is and what it asks: never a key, never text."""
 
@@ -151,8 +158,8 @@ class Log:
         self.leased = False
         self.on_cancel: Callable[[], None] | None = None
         self.waiters: set[Waiter] = set()
-        self.wire: Any = None
-        """What its producer was asked to keep of the wire: it is here as long as the log, and in this process only."""
+        self.wire: Wire | None = None
+        """What its producer was asked to keep of the wire: it is here as long as the log."""
 
     @property
     def total(self) -> int:

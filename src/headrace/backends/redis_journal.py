@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -27,10 +27,11 @@ from headrace.backends.log import Batch, Log
 from headrace.backends.loops import background_loop
 from headrace.backends.redis_facts import facts
 from headrace.backends.redis_follow import CANCEL
-from headrace.backends.redis_link import Link
+from headrace.backends.redis_link import SETTLE_SECONDS, Link
 from headrace.backends.redis_mirrored import Mirrored
 from headrace.backends.redis_places import Places
 from headrace.backends.redis_server import FAILURES
+from headrace.backends.redis_wires import Wires
 from headrace.backends.waiting import TaskWaiter, ThreadWaiter
 
 HELD_LOOK_SECONDS = 0.02  # at the end of a stream whose process has just woken up
@@ -59,6 +60,7 @@ class RedisJournal(MemoryJournal):
         self._link: Link | None = None
         self._link_lock = threading.Lock()
         self.places = Places(self._keys, self._tie)
+        self._wires = Wires(self._keys, self._ask, replay_seconds)
 
     @property
     def lag(self) -> float:
@@ -76,6 +78,7 @@ class RedisJournal(MemoryJournal):
 
     async def close(self) -> None:
         """Let the server have what it lacks, within reason, and let go of it."""
+        await self._wires.shared(SETTLE_SECONDS)
         link, self._link = self._link, None
         if link is not None and link.usable:
             await link.ask(link.close)
@@ -125,6 +128,15 @@ class RedisJournal(MemoryJournal):
             return known_here(stream_id, log)
         link = self._tie()
         return (await link.ask(lambda: link.followers.find(stream_id))).known()
+
+    async def wire(self, known: Known) -> Mapping[str, Any] | None:
+        """Its own worker tells it at any time, the others when the stream has ended. Raises `JournalAwayError`."""
+        return await (super().wire(known) if self.holds(known.stream_id) else self._wires.find(known))
+
+    def share_wire(self, stream_id: str) -> None:
+        """Have the shared server keep what was kept here, as long as the stream. On the producer's loop."""
+        if (log := self._logs.get(stream_id)) is not None:
+            self._wires.share(stream_id, log)
 
     async def listing(self, project: str, *, limit: int = LISTED_STREAMS) -> list[Known]:
         """The project's running and recent streams, newest first: this worker's own, and the others' if they answer."""

@@ -10,6 +10,9 @@
     leases            zset      worker → when its lease ends, in the server's milliseconds
     ended             zset      stream → when it expires: the oldest go first where the server is full
     project:<name>    zset      stream → when it was created
+    wire:<stream>     string    what went over the wire for a stream that has ended, without keys: deflated JSON
+    wires             zset      those streams → when that expires
+    wires:sizes       hash      those streams → its size and project
     claim:<name>      string    what was claimed under this name, until it expires
     open:<name>       hash      worker → how many streams it runs under this name, where their number is limited
     epoch             string    lost with the data: tells a server that was emptied from one that was away
@@ -47,6 +50,8 @@ LISTED_STREAMS = 1000  # of one project, newest first
 MIRROR_BYTES = 16 * 1024 * 1024  # of one stream; over it the oldest go, and their cursors expire
 TRIM_BYTES = 1024 * 1024  # trimmed in steps of this
 BATCH_BYTES = 64  # about what an entry costs beside its data: bounds the length as well
+WIRES_BYTES = 64 * 1024 * 1024  # of all wires together, shared out between projects as in one process
+WIRE_LEAST = 64 * 1024  # what each counts for at least: bounds their number as well
 RELIEVED_STREAMS = 32  # dropped at a time where the server is full
 
 RUNNING, ENDED, LOST = b"t", b"e", b"l"
@@ -83,6 +88,17 @@ class Keys:
 
     def open(self, name: str) -> str:
         return f"{self.prefix}open:{name}"
+
+    def wire(self, stream_id: str) -> str:
+        return f"{self.prefix}wire:{stream_id}"
+
+    @property
+    def wires(self) -> str:
+        return f"{self.prefix}wires"
+
+    @property
+    def wire_sizes(self) -> str:
+        return f"{self.prefix}wires:sizes"
 
     @property
     def leases(self) -> str:
@@ -202,6 +218,47 @@ local leases, dead, running = KEYS[1], KEYS[2], KEYS[3]
 if redis.call('ZSCORE', leases, ARGV[1]) ~= ARGV[2] then return false end
 redis.call('SET', dead, 1, 'PX', ARGV[3])
 return redis.call('SMEMBERS', running)
+""")
+
+# Keeps a wire. Where there is no more room, the oldest of the project that has most go: see `capture_room`.
+KEEP_WIRE = Script("""
+local wires, sizes, prefix, id, project, data = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3]
+local replay, most, least = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function drop(stream)
+  redis.call('UNLINK', prefix .. stream)
+  redis.call('ZREM', wires, stream)
+  redis.call('HDEL', sizes, stream)
+end
+for _, over in ipairs(redis.call('ZRANGEBYSCORE', wires, '-inf', now)) do drop(over) end
+local size = math.max(#data, least)
+local total, held, of, taken = size, {[project] = size}, {}, redis.call('HGETALL', sizes)
+for i = 1, #taken, 2 do
+  local bytes, whose = string.match(taken[i + 1], '^(%d+) (.*)$')
+  of[taken[i]] = {tonumber(bytes), whose}
+  held[whose] = (held[whose] or 0) + bytes
+  total = total + bytes
+end
+for _ = 1, #taken / 2 do
+  if total <= most then break end
+  local largest = project
+  for whose, bytes in pairs(held) do if bytes > held[largest] then largest = whose end end
+  for _, stream in ipairs(redis.call('ZRANGE', wires, 0, -1)) do
+    if of[stream] and of[stream][2] == largest then
+      held[largest] = held[largest] - of[stream][1]
+      total = total - of[stream][1]
+      drop(stream)
+      break
+    end
+  end
+end
+if total > most then return 0 end
+redis.call('SET', prefix .. id, data, 'PX', replay)
+redis.call('ZADD', wires, now + replay, id)
+redis.call('HSET', sizes, id, string.format('%d %s', size, project))
+for _, key in ipairs({wires, sizes}) do redis.call('PEXPIRE', key, replay) end
+return 1
 """)
 
 # Gives a name free, unless somebody else holds it by now.

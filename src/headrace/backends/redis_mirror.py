@@ -275,7 +275,8 @@ class Mirror:
             ids = await self._server.ask("ZRANGE", self._keys.ended, 0, rk.RELIEVED_STREAMS - 1)
             if ids:
                 names = [stream_id.decode() for stream_id in ids]
-                keys = [key(name) for name in names for key in (self._keys.about, self._keys.log)]
+                held = (self._keys.about, self._keys.log, self._keys.wire)
+                keys = [key(name) for name in names for key in held]
                 await self._server.ask_all([command("UNLINK", *keys), command("ZREM", self._keys.ended, *ids)])
         except FAILURES as error:
             self._server.away.begin(error)

@@ -5,7 +5,6 @@ Plain Django views for any `urls.py`. A stranger cannot tell a foreign stream fr
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import Any
 
@@ -70,16 +69,15 @@ async def playground_stream_wire(
     if request.method != "GET":
         return wrong_method(request, "GET")
     try:
-        await _owned(request, project_id, stream_id, site_hooks(**hooks))
-        wire = streams().journal.log(stream_id).wire
+        known = await _owned(request, project_id, stream_id, site_hooks(**hooks))
+        wire = await streams().journal.wire(known)
     except UnknownStreamError:
         raise _not_found() from None
     except JournalAwayError:
         raise journal_away() from None
     if wire is None:
-        message = "nothing of the wire was kept here: ask with streamOptions.includeWire, and the worker that asked"
-        raise RequestError(message, field="streamId", code="wire_not_kept", status=404)
-    return json_response({"streamId": stream_id} | await asyncio.to_thread(wire.told))
+        raise RequestError(_why_no_wire(known), field="streamId", code="wire_not_kept", status=404)
+    return json_response({"streamId": stream_id, **wire})
 
 
 @allows(GET="read")
@@ -109,6 +107,14 @@ async def _owned(request: HttpRequest, project_id: str, stream_id: str, hooks: H
     if known.about.get("project") != project:
         raise _not_found()
     return known
+
+
+def _why_no_wire(known: Known) -> str:
+    if not known.about.get("wire"):
+        return "nothing of the wire was kept: ask with streamOptions.includeWire"
+    if not known.ended:
+        return "until it has ended, only the worker that asks can tell its wire; ask again then"
+    return "its wire is kept no longer: its worker was lost, or there was no room"
 
 
 def _not_found() -> RequestError:

@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest
 from ninja import Router, Status
@@ -19,10 +18,9 @@ from headrace.common.rest import ErrorAnswer, WireSchema
 from headrace.errors import RequestError, UpstreamError
 from headrace.projects.finding import asked_project_key
 from headrace.stats.asked import zone_named
-from headrace.stats.budgets import BudgetMeasure, Period, Standing, gate, standing, standings
+from headrace.stats.budgets import BudgetMeasure, Period, Standing, gate, knows_zone, standing, standings
 from headrace.stats.models import Budget
 from headrace.stats.naming import is_owner
-from headrace.stats.spans import moment
 
 router = Router(tags=["budgets"])
 FAILED: dict[Any, Any] = {frozenset({400, 401, 403, 404, 409, 429}): ErrorAnswer}
@@ -58,6 +56,7 @@ class BudgetAnswer(WireSchema):
     period_start: datetime
     period_end: datetime
     zone: str
+    zone_known: Annotated[bool, Field(description="False: it was renamed since; days and months are UTC's.")]
     has_webhook: bool
     webhook_url: str | None = None
     webhook_secret: Annotated[str | None, Field(description="Only where it has just been made by us.")] = None
@@ -152,7 +151,7 @@ def _sealed(found: Budget, given: str | None) -> str:
 
 
 def _shown(found: Standing, *, shows_address: bool) -> dict[str, Any]:
-    budget, zone = found.budget, ZoneInfo(found.budget.zone)
+    budget = found.budget
     shown = {name: getattr(budget, name) for name in ("measure", "period", "limit", "zone")}
     address = {"webhook_url": budget.webhook_url} if shows_address else {}
     return (
@@ -162,8 +161,9 @@ def _shown(found: Standing, *, shows_address: bool) -> dict[str, Any]:
             "spent": found.spent,
             "share": round(found.share, 4),
             "exceeded": found.exceeded,
-            "period_start": moment(found.start, zone),
-            "period_end": moment(found.end, zone),
+            "period_start": found.starts,
+            "period_end": found.ends,
+            "zone_known": knows_zone(budget),
             "has_webhook": bool(budget.webhook_url),
         }
     )

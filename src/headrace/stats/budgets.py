@@ -20,7 +20,7 @@ import msgspec
 
 from headrace.common.database import in_database
 from headrace.errors import RequestError
-from headrace.stats.asked import Asked
+from headrace.stats.asked import Asked, zone_named
 from headrace.stats.figures import totals
 from headrace.stats.models import Budget, Notice
 from headrace.stats.spans import midnight, moment
@@ -31,6 +31,10 @@ NoticeKind = Literal["budget.warning", "budget.exceeded"]
 WARNED_SHARE = 0.8
 BELIEVED_SECONDS = 2.0
 BELIEVED = 4096
+UTC_ZONE = ZoneInfo("UTC")
+
+_missed: set[str] = set()
+"""Zones whose loss has been said."""
 
 logger = logging.getLogger("headrace.budgets")
 
@@ -60,8 +64,12 @@ class Standing:
         return self.spent >= self.budget.limit
 
     @property
+    def starts(self) -> datetime:
+        return moment(self.start, zone_of(self.budget))
+
+    @property
     def ends(self) -> datetime:
-        return moment(self.end, ZoneInfo(self.budget.zone))
+        return moment(self.end, zone_of(self.budget))
 
     def error(self) -> BudgetError:
         budget = self.budget
@@ -70,9 +78,33 @@ class Standing:
         return BudgetError(f"{message}{self.ends.isoformat()}", max(1.0, self.end * 60 - time.time()))
 
 
+def knows_zone(budget: Budget) -> bool:
+    """Whether this server has the budget's zone: one that it had when it was set may have been renamed since."""
+    try:
+        zone_named(budget.zone)
+    except RequestError:
+        return False
+    return True
+
+
+def zone_of(budget: Budget) -> ZoneInfo:
+    """Whose days and months are meant. Where the zone is gone the limit holds by UTC's, which is said once."""
+    if knows_zone(budget):
+        return ZoneInfo(budget.zone)
+    if budget.zone not in _missed:
+        _missed.add(budget.zone)
+        logger.error(
+            "the zone %r of a budget of the project %s is known no longer: its days and months are UTC's until another"
+            " zone is set",
+            budget.zone,
+            budget.project,
+        )
+    return UTC_ZONE
+
+
 def period_of(budget: Budget, now: float) -> tuple[int, int]:
     """When this period began and when it ends, in minutes since 1970."""
-    zone = ZoneInfo(budget.zone)
+    zone = zone_of(budget)
     first = datetime.fromtimestamp(now, UTC).astimezone(zone).date()
     if budget.period == "month":
         first = first.replace(day=1)
@@ -83,7 +115,7 @@ def period_of(budget: Budget, now: float) -> tuple[int, int]:
 def standing(budget: Budget, now: float | None = None) -> Standing:
     """What has been spent of it in the period of this moment."""
     start, end = period_of(budget, time.time() if now is None else now)
-    (row,) = totals(Asked(budget.project, start, end, ZoneInfo("UTC"))).rows
+    (row,) = totals(Asked(budget.project, start, end, UTC_ZONE)).rows
     spent = row["cost"] if budget.measure == "cost" else row["inputTokens"] + row["outputTokens"]
     return Standing(budget, spent, start, end)
 
@@ -154,7 +186,7 @@ def _noticed(found: Standing, kind: NoticeKind) -> bool:
 
 
 def _body(found: Standing, kind: NoticeKind, name: str) -> str:
-    budget, zone = found.budget, ZoneInfo(found.budget.zone)
+    budget = found.budget
     said = {
         "id": name,
         "type": kind,
@@ -162,7 +194,7 @@ def _body(found: Standing, kind: NoticeKind, name: str) -> str:
         "project": budget.project,
         "measure": budget.measure,
         "period": budget.period,
-        "periodStart": moment(found.start, zone).isoformat(),
+        "periodStart": found.starts.isoformat(),
         "periodEnd": found.ends.isoformat(),
         "limit": budget.limit,
         "spent": found.spent,

@@ -75,9 +75,11 @@ class Resolve:
 @dataclass(frozen=True, slots=True)
 class Secure:
     """It speaks TLS, with a certificate that is `good`, `self-signed`, for the `wrong-host`, `expired`; or it does
-    not, though its address says so: `plain-http-on-tls-port`."""
+    not, though its address says so: `plain-http-on-tls-port`. `host`: the certificate is for this name, which a proxy
+    leads here."""
 
     certificate: str = "good"
+    host: str = ""
 
 
 Step = Send | Drip | Repeat | Sleep | Hold | Reset | Close

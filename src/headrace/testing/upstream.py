@@ -189,7 +189,9 @@ class ScriptedUpstream:
             deaf = self._secure.certificate == "plain-http-on-tls-port"
             if not deaf:
                 folder = Path(self._folder.name)
-                context, self.ca_bundle = server_context(folder, self._secure.certificate, self._host)
+                context, self.ca_bundle = server_context(
+                    folder, self._secure.certificate, self._secure.host or self._host
+                )
         server = await loop.create_server(lambda: Peer(self, deaf=deaf), sock=listener, ssl=context, backlog=1024)
         self._halt = lambda: loop.call_soon_threadsafe(halted.set)
         self._ready.set()

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import base64
 import re
-import threading
 import time
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
+from headrace.common.streams.capture_room import ROOM
 from headrace.errors import UpstreamError
 from headrace.providers.base import HTTPRequest
 from headrace.providers.scrubbing import scrub
+from headrace.stream.digest import Writer
+from headrace.stream.events import Entry
 
 MOST_OF_ONE = 2 * 1024 * 1024
 """Bytes of one stream: some ten thousand frames, more than anybody looks at."""
-MOST_OF_ALL = 64 * 1024 * 1024
-"""Bytes of all streams of this process together."""
 READ_COST = 120
 """Bytes that a read or a time counts for beside its data."""
 HIDDEN = "[hidden]"
@@ -34,21 +34,6 @@ _SHOWN = frozenset({"accept", "content-type", "anthropic-version", "anthropic-be
 _SECRETIVE = frozenset({"set-cookie", "authorization", "proxy-authenticate", "www-authenticate"})
 _BLANK_LINE = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 _LINE = re.compile(rb"\n")
-
-
-class _Room:
-    """What all captures of this process hold. Safe from any thread."""
-
-    def __init__(self) -> None:
-        self.held = 0
-        self._lock = threading.Lock()
-
-    def add(self, count: int) -> None:
-        with self._lock:
-            self.held += count
-
-
-ROOM = _Room()
 
 
 @dataclass(slots=True)
@@ -70,7 +55,8 @@ class _Asked:
 class Capture:
     """Written by one producer, read by anybody. Beyond its bounds it takes no more, and says so: `cut`."""
 
-    def __init__(self) -> None:
+    def __init__(self, project: str = "") -> None:
+        self.project = project
         self.cut = False
         self._began = time.monotonic()
         self._asked: list[_Asked] = []
@@ -80,7 +66,12 @@ class Capture:
         self._events = 0
 
     def __del__(self) -> None:
-        ROOM.add(-self._size)
+        ROOM.give(self)
+
+    def let_go(self) -> None:
+        """Others need the room."""
+        self.cut, self._now_asked = True, None
+        self._asked, self._shown = [], []
 
     def begin(self) -> None:
         """The stream begins now: its times count from here."""
@@ -126,12 +117,23 @@ class Capture:
 
     def _takes(self, count: int) -> bool:
         cost = count + READ_COST
-        if self.cut or self._size + cost > MOST_OF_ONE or ROOM.held + cost > MOST_OF_ALL:
+        if self.cut or self._size + cost > MOST_OF_ONE or not ROOM.take(self, cost):
             self.cut = True
             return False
         self._size += cost
-        ROOM.add(cost)
         return True
+
+
+class CapturingWriter:
+    """Passes entries on to `writer`, and notes when that was."""
+
+    def __init__(self, writer: Writer, capture: Capture) -> None:
+        self._writer = writer
+        self._capture = capture
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        self._writer.append(entries)
+        self._capture.shown(len(entries))
 
 
 def _attempt(asked: _Asked) -> dict[str, Any]:

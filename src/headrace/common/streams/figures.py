@@ -16,6 +16,7 @@ from headrace.stream.sketch import Sketch
 
 BYTES_A_TOKEN = 4  # of UTF-8: right for English to a fifth, a little low for Chinese; only where nothing was reported
 SILENCE_SECONDS = 1.0  # a gap that somebody who waits notices; shorter ones are in the distribution alone
+LEAST_SECONDS = 0.05  # that a speed is told of: an answer that came in one read, or was stopped at once, has none
 KEPT_SILENCES = 16  # the longest ones of a stream, for its timeline
 
 
@@ -118,7 +119,8 @@ class Figures:
         if self.first_event is None:
             return Timing(None, _ms(ended - self.started), None)
         generating = ended - self.first_event
-        speed = usage.output_tokens / generating if usage and usage.output_tokens and generating > 0 else None
+        measurable = usage is not None and usage.output_tokens > 0 and generating >= LEAST_SECONDS
+        speed = usage.output_tokens / generating if usage and measurable else None
         return Timing(
             _ms(self.first_event - self.started),
             _ms(ended - self.started),

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from headrace.backends.journal import MemoryJournal, Writer
 from headrace.backends.log import Batch
 from headrace.common.cost import cost_of, load_prices
-from headrace.common.streams.capture import Capture
+from headrace.common.streams.capture import Capture, CapturingWriter
 from headrace.common.streams.ending import failure_of, log_stream
 from headrace.common.streams.fallbacks import answering
 from headrace.common.streams.figures import Delivery, Figures
@@ -73,7 +73,7 @@ class LiveStream:
         self.id = stream_id
         self.options = options
         self.source = source
-        self.trace = Trace(wire=Capture() if options.include_wire else None)
+        self.trace = Trace(wire=Capture(options.project) if options.include_wire else None)
         self.asked_at = 0.0
         """Seconds since 1970; 0 before it has started."""
         self.figures: Figures | None = None
@@ -102,6 +102,7 @@ class LiveStream:
             "model": self.source.model,
             "created": time.time(),
             "metadata": dict(self.options.metadata),
+            "wire": self.options.include_wire,
         }
 
     @property
@@ -233,8 +234,6 @@ class LiveStream:
         loop = asyncio.get_running_loop()
         load_prices(self.source)
         self.figures, self.asked_at = Figures(loop.time()), time.time()
-        if self.trace.wire is not None:
-            self.trace.wire.begin()
         self.watched = observed()
         if self.watched:
             self.trace.on_moment = self._tell
@@ -242,15 +241,13 @@ class LiveStream:
         bracketing = Bracketing()
         try:
             async with self._journal.writer(self.id, on_cancel=self.cancel) as writer:
-                out = DigestingWriter(writer) if self.options.include_digest else writer
+                out = self._in_front_of(writer)
                 ending = await self._produce(out, bracketing, self.figures, loop)
                 end = self._end(ending, self.figures, loop.time())
-                entries = bracketing.feed(await self._priced(end))
-                out.append(entries)
-                if self.trace.wire is not None:
-                    self.trace.wire.shown(len(entries))
+                out.append(bracketing.feed(await self._priced(end)))
         finally:
             self._stop_orphan_timer()
+            self._journal.share_wire(self.id)
             log_stream(self)
             if self.watched:
                 self._record_soon(loop)
@@ -258,6 +255,15 @@ class LiveStream:
                 self._on_end()
             else:
                 conclude(self, self._on_end)
+
+    def _in_front_of(self, writer: Writer) -> Writer:
+        """What the entries go through on their way to the journal."""
+        if self.options.include_digest:
+            writer = DigestingWriter(writer)
+        if self.trace.wire is not None:
+            self.trace.wire.begin()
+            writer = CapturingWriter(writer, self.trace.wire)
+        return writer
 
     def _record_soon(self, loop: asyncio.AbstractEventLoop) -> None:
         """Record it when its last reader has gone, or in a moment."""
@@ -281,8 +287,6 @@ class LiveStream:
                         is_first = figures.first_event is None
                         figures.count(entries, loop.time())
                         writer.append(entries)
-                        if self.trace.wire is not None:
-                            self.trace.wire.shown(len(entries))
                         if is_first and self.watched:
                             self._tell("first_token")
                     if end is not None:

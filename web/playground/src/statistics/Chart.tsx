@@ -103,6 +103,7 @@ function Drawn({ title, span, columns, say, draw, onChoose }: Charted): React.JS
   const chart = useRef<uPlot>(undefined);
   const [at, setAt] = useState<number>();
   const [byKey, setByKey] = useState(false);
+  const byFinger = useRef(false); // a tap reads; a click looks closer, since a mouse has read by then
   const middles = useMemo(() => middlesOf(span), [span]);
   useEffect(() => {
     const place = box.current;
@@ -134,8 +135,11 @@ function Drawn({ title, span, columns, say, draw, onChoose }: Charted): React.JS
   };
   return (
     <>
-      <div ref={box} className={`chart rounded-lg ${onChoose ? "cursor-zoom-in" : ""}`} tabIndex={0} role="group" aria-label={`${title}. ${words.keysHint} ${onChoose ? words.closerHint : ""}`} onKeyDown={go} onClick={() => choose(chart.current?.cursor.idx)} onPointerMove={() => setByKey(false)} onBlur={() => setAt(undefined)} />
-      <p className="mt-1 min-h-5 text-xs tabular-nums text-text" aria-live={byKey ? "polite" : "off"}>{at !== undefined && line(at, span, columns, say, language)}</p>
+      <div ref={box} className={`chart rounded-lg ${onChoose ? "cursor-zoom-in" : ""}`} tabIndex={0} role="group" aria-label={`${title}. ${words.keysHint} ${onChoose ? words.closerHint : ""}`} onKeyDown={go} onPointerDown={(event) => (byFinger.current = event.pointerType !== "mouse")} onClick={() => byFinger.current || choose(chart.current?.cursor.idx)} onPointerMove={() => setByKey(false)} onBlur={() => setAt(undefined)} />
+      <div className="mt-1 flex min-h-5 items-start gap-2 text-xs">
+        <p className="min-w-0 flex-1 tabular-nums text-text" aria-live={byKey ? "polite" : "off"}>{at !== undefined && line(at, span, columns, say, language)}</p>
+        {at !== undefined && onChoose && <button className="button h-7 shrink-0 px-2 text-xs pointer-fine:hidden" type="button" onPointerDown={(event) => event.preventDefault()} onClick={() => choose(at)}>{words.closer}</button>}
+      </div>
     </>
   );
 }
@@ -207,7 +211,7 @@ function optionsOf(width: number, drawing: Drawing, span: Span, palette: Palette
   return {
     width,
     height: HEIGHT,
-    padding: [8, 8, 0, 0],
+    padding: [8, 22, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { setScale: false, x: false, y: false }, points: { show: false } },
     scales: { x: { time: true, range: () => [span.from / 1000, span.to / 1000] }, y: { range: (_, __, most) => [0, most > 0 ? most * 1.05 : 1] } },

@@ -1,5 +1,7 @@
 /** A table that sets groups side by side: models, or who asked. */
 
+import { useState } from "react";
+
 import { useLanguage, type Language } from "../words";
 import { Small } from "./Chart";
 import { saveCsv } from "./csv";
@@ -59,25 +61,32 @@ function columnsOf<R extends Compared>(words: ReturnType<typeof useStatisticsWor
 
 function Comparison<R>({ title, first, columns, rows, nameOf, isChosen, onChoose, wide }: Shown<R>): React.JSX.Element {
   const words = useStatisticsWords();
+  const [by, setBy] = useState<string>();
+  const sorted = columns.find((column) => column.title === by);
+  const inOrder = sorted ? [...rows].sort((a, b) => (sorted.value(b) ?? -1) - (sorted.value(a) ?? -1)) : rows;
   const cell = "px-1.5 py-1.5 last:pr-0";
   const fixed = "sticky left-0 bg-card pr-1.5 py-1.5 text-left font-medium";
-  const save = (): void => saveCsv(title, [first, "", ...columns.map((column) => column.inFile ?? column.title)], rows.map((row) => [...nameOf(row), ...columns.map(({ value }) => value(row))]));
+  const save = (): void => saveCsv(title, [first, "", ...columns.map((column) => column.inFile ?? column.title)], inOrder.map((row) => [...nameOf(row), ...columns.map(({ value }) => value(row))]));
   return (
     <section className={`min-w-0 rounded-2xl border border-line bg-card p-4 shadow-sm ${wide ? "lg:col-span-2" : ""}`} aria-label={title}>
       <div className="mb-2 flex items-baseline">
         <h3 className="mr-auto text-sm font-semibold">{title}</h3>
         <Small of={title} name="CSV" onClick={save} />
       </div>
-      <div className="max-h-[36rem] overflow-auto" tabIndex={0} role="region" aria-label={`${title}: ${words.table}`}>
+      <div className="max-h-[48rem] overflow-auto" tabIndex={0} role="region" aria-label={`${title}: ${words.table}`}>
         <table className="w-full whitespace-nowrap text-right text-sm tabular-nums">
           <thead className="text-xs text-quiet">
             <tr>
               <th className={fixed} scope="col">{first}</th>
-              {columns.map((column) => <th key={column.title} className={`${cell} font-medium`} scope="col">{column.title}</th>)}
+              {columns.map((column) => (
+                <th key={column.title} className={`${cell} font-medium`} scope="col" aria-sort={column === sorted ? "descending" : undefined}>
+                  <button className={`rounded hover:text-text hover:underline ${column === sorted ? "text-text" : ""}`} type="button" onClick={() => setBy(column === sorted ? undefined : column.title)}>{column.title}{column === sorted && " ↓"}</button>
+                </th>
+              ))}
             </tr>
           </thead>
           <tbody>
-            {rows.map((row) => {
+            {inOrder.map((row) => {
               const [name, more] = nameOf(row);
               const chosen = isChosen(row);
               return (

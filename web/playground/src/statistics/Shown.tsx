@@ -18,6 +18,7 @@ import { Tiles } from "./Tiles";
 import { useStatisticsWords } from "./words";
 
 const MOST_LAYERS = 6; // as many colours can be told apart
+const MOST_OUTCOMES = 10; // each failure is worth a look
 
 export function Shown({ answer, question, looking }: { answer: Answer; question: Question; looking: Looking }): React.JSX.Element {
   const words = useStatisticsWords();
@@ -28,7 +29,7 @@ export function Shown({ answer, question, looking }: { answer: Answer; question:
   const { given, looked, go, look } = looking;
   const tokens = useMemo(() => layersOf(edges, answer.modelSeries, modelOf, ({ inputTokens, outputTokens }) => inputTokens + outputTokens, MOST_LAYERS, words.others), [edges, answer, words]);
   const cost = useMemo(() => layersOf(edges, answer.modelSeries, modelOf, (point) => point.cost, MOST_LAYERS, words.others), [edges, answer, words]);
-  const outcomes = useMemo(() => layersOf(edges, answer.outcomeSeries, ({ outcome }) => outcome ?? "", ({ streams }) => streams, MOST_LAYERS, words.others), [edges, answer, words]);
+  const outcomes = useMemo(() => layersOf(edges, answer.outcomeSeries, ({ outcome }) => outcome ?? "", ({ streams }) => streams, MOST_OUTCOMES, words.others), [edges, answer, words]);
   const palette = paletteOf(theme);
   const shortly = useCallback((value: number) => short(value, language), [language]);
   const wholly = useCallback((value: number) => whole(value, language), [language]);

@@ -67,7 +67,7 @@ function Row({ row, href }: { row: StreamRow; href: string }): React.JSX.Element
         </span>
         <span className="flex gap-x-3 text-xs text-quiet">
           <span className={`min-w-0 flex-1 truncate ${row.failed ? "text-bad" : ""}`}>{outcomeTitle(row.outcome, language, words)}</span>
-          <span className="tabular-nums">{row.attempts > 1 && `${row.attempts} ${words.attempts} · `}{moment(Date.parse(row.started), language, true)}</span>
+          <span className="tabular-nums">{row.attempts > 1 && <span title={`${row.attempts} ${words.attempts}`}>{row.attempts}× · </span>}{moment(Date.parse(row.started), language, true)}</span>
         </span>
       </a>
     </li>
