@@ -3,7 +3,7 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 
 import { LOCAL, type ModelConfig } from "./api";
-import { groupsOf } from "./choosing";
+import { groupsOf, offered } from "./choosing";
 import { Icon } from "./Icon";
 import { TOUCH, onResize, seenHeight } from "./keyboard";
 import { isComposing } from "./keys";
@@ -55,12 +55,13 @@ interface Shown extends Adding {
 }
 
 const OTHER = "cursor-pointer rounded-lg px-2 py-1.5 text-sm font-medium text-accent aria-selected:bg-soft";
-const NONE: readonly ModelConfig[] = [];
 
 function Choosing({ chosen, onChoose, onAdd, onModels, onClose }: Shown): React.JSX.Element {
   const words = useWords();
   const box = useRef<HTMLDivElement>(null);
-  const models = useStore((state) => state.models) ?? NONE;
+  const stored = useStore((state) => state.models);
+  const demosHidden = useStore((state) => state.demosHidden);
+  const models = useMemo(() => offered({ models: stored, demosHidden }), [stored, demosHidden]);
   const providers = useStore((state) => state.providers);
   const [search, setSearch] = useState("");
   const groups = useMemo(() => groupsOf(models, providers, search), [models, providers, search]);

@@ -1,11 +1,18 @@
 /** The models to choose from, by provider, as far as a search leaves them. */
 
-import type { ModelConfig, Provider } from "./api";
+import { LOCAL, type ModelConfig, type Provider } from "./api";
+import type { State } from "./state";
 
 export interface ModelGroup {
   providerId: string;
   title: string;
   models: readonly ModelConfig[];
+}
+
+/** Without the demonstrations, where their person wants none and has others. */
+export function offered({ models = [], demosHidden }: Pick<State, "models" | "demosHidden">): readonly ModelConfig[] {
+  const others = demosHidden ? models.filter(({ providerId }) => providerId !== LOCAL) : [];
+  return others.length ? others : models;
 }
 
 /** Every word is in its name, its model's or its provider's. Providers come as their first model does. */

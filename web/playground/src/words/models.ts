@@ -16,7 +16,7 @@ export const ENGLISH = {
   examples: "Try one of these",
   found: "Found on this machine",
   hiddenModel: "Model",
-  hideDemos: "Hide demonstration models from the list to choose from",
+  hideDemos: "Hide demonstration models when choosing",
   hiddenNames: "names are hidden until the vote",
   itAnswers: "It answers, after",
   key: "API key",
