@@ -103,7 +103,7 @@ h1{font-size:1.4rem}.asked{margin:2rem 0 1rem;padding:.6rem 1rem;border-radius:.
 .answers{display:grid;gap:1rem;grid-template-columns:repeat(auto-fit,minmax(min(22rem,100%),1fr))}
 article{min-width:0;padding:.2rem 1rem .8rem;border:1px solid #8886;border-radius:.8rem;overflow-wrap:break-word}
 article h2{font-size:1rem}pre{overflow:auto;padding:.8rem;border-radius:.5rem;background:#8882}table{border-collapse:collapse;display:block;overflow:auto}
-.math-display{overflow:auto}td,th{border:1px solid #8886;padding:.2rem .6rem}details{opacity:.8;white-space:pre-wrap}footer,.files{font-size:.8rem;opacity:.7}img{max-width:min(20rem,100%);border-radius:.5rem}`;
+.math-display{overflow:auto}blockquote{margin-inline:0;padding-left:1rem;border-left:3px solid #8886}li:has(>input[type=checkbox]){list-style:none}td,th{border:1px solid #8886;padding:.2rem .6rem}details{opacity:.8;white-space:pre-wrap}footer,.files{font-size:.8rem;opacity:.7}img{max-width:min(20rem,100%);border-radius:.5rem}`;
 
 /** One page of HTML. What sets maths is large, and fetched when there is some; without it maths stays as it was written. */
 export async function pageOf(conversation: Conversation, words: FileWords, language: string): Promise<string> {
