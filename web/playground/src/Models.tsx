@@ -4,6 +4,7 @@ import { HeadraceError } from "@headrace/client";
 import { useState } from "react";
 
 import { LOCAL, type ModelConfig } from "./api";
+import { providerName } from "./choosing";
 import { Check, Modal, type Opened } from "./dialogs";
 import EditModel from "./EditModel";
 import { Icon } from "./Icon";
@@ -54,7 +55,7 @@ function Described({ model, onEdit, onRemove }: Described): React.JSX.Element {
   const words = useWords();
   const provider = useStore(({ providers }) => providers.find(({ providerId }) => providerId === model.providerId));
   const own = model.providerId === LOCAL;
-  const facts = [provider?.title || model.providerId, model.modelId === model.name ? "" : model.modelId, model.endpoint, model.hasKey || own ? "" : words.noKey];
+  const facts = [providerName(provider ?? model, words), model.modelId === model.name ? "" : model.modelId, model.endpoint, model.hasKey || own ? "" : words.noKey];
   return (
     <div className="flex items-center gap-1">
       <div className="mr-auto min-w-0 text-sm">

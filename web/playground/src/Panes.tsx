@@ -23,7 +23,7 @@ export function Panes({ onAdd, ...opening }: Opening): React.JSX.Element {
   return (
     <>
       {panes.length > 1 && <Strip panes={panes} shown={shown} onShow={show} />}
-      <main ref={box} className={`grid min-h-0 flex-1 auto-rows-fr gap-3 px-3 pb-2 swiped:auto-cols-[100%] swiped:grid-flow-col swiped:snap-x swiped:snap-mandatory swiped:overflow-x-auto swiped:overscroll-x-contain swiped:[scrollbar-width:none] md:px-4 ${WIDTHS[Math.min(panes.length, MOST_PANES)]} ${panes.length === 1 ? "mx-auto w-full max-w-4xl" : ""}`}>
+      <main ref={box} className={`grid min-h-0 flex-1 auto-rows-fr gap-3 px-3 pb-2 swiped:auto-cols-[100%] swiped:grid-flow-col swiped:snap-x swiped:snap-mandatory swiped:overflow-x-auto swiped:scroll-smooth swiped:overscroll-x-contain swiped:[scrollbar-width:none] md:px-4 ${WIDTHS[Math.min(panes.length, MOST_PANES)]} ${panes.length === 1 ? "mx-auto w-full max-w-4xl" : ""}`}>
         {panes.map((pane, at) => <PaneView key={pane.id} pane={pane} place={at + 1} count={panes.length} onAdd={() => onAdd(pane.id)} {...opening} />)}
       </main>
     </>
@@ -43,7 +43,7 @@ function useShown(panes: readonly Pane[]): Shown {
   const [shown, setShown] = useState<string>();
   const ids = panes.map(({ id }) => id).join();
   const before = useRef(ids);
-  const show = (id: string): void => box.current?.children[ids.split(",").indexOf(id)]?.scrollIntoView({ behavior: "smooth", block: "nearest", inline: "center" });
+  const show = (id: string): void => box.current?.children[ids.split(",").indexOf(id)]?.scrollIntoView({ block: "nearest", inline: "center" });
   useEffect(() => {
     const { current: place } = box;
     const known = before.current.split(",");

@@ -18,9 +18,9 @@ export function Models({ rows, chosen, onChoose }: Compared): React.JSX.Element 
   return (
     <section className="min-w-0 rounded-2xl border border-line bg-card p-4 shadow-sm" aria-label={words.byModel}>
       <h3 className="mb-2 text-sm font-semibold">{words.byModel}</h3>
-      <div className="overflow-x-auto" tabIndex={0} role="region" aria-label={`${words.byModel}: ${words.table}`}>
+      <div className="max-h-[17rem] overflow-auto overscroll-y-contain" tabIndex={0} role="region" aria-label={`${words.byModel}: ${words.table}`}>
         <table className="w-full whitespace-nowrap text-right text-sm tabular-nums">
-          <thead className="text-xs text-quiet">
+          <thead className="sticky top-0 bg-card text-xs text-quiet">
             <tr>
               <th className={`${cell} text-left font-medium`} scope="col">{words.model}</th>
               <th className={`${cell} font-medium`} scope="col">{words.streams}</th>
