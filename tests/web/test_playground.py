@@ -360,6 +360,27 @@ async def test_axe_finds_nothing_serious(
     await page.context.close()
 
 
+CODE = """```python
+# a comment
+@cached
+def f(n: int) -> str:  # 河流
+    return f'{n:>{3}}' + "x" if n > 1.5 else None
+```"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("upstream", [[Send(chat_answer(CODE))]], indirect=True)
+async def test_coloured_code_can_be_read(
+    server: LiveServer, browser: Browser, upstream: ScriptedUpstream, theme: Any
+) -> None:
+    page = await playground(browser, server.url, [stored(server, upstream, "a")], color_scheme=theme)
+    await ask(page, "hi")
+    await ended(page)
+    await page.locator("article code span", has_text=re.compile("^def$")).wait_for()  # in colours
+    assert await faults(page) == []
+    await closed(page)
+
+
 async def test_an_edited_question_is_asked_again_in_every_pane(
     server: LiveServer, browser: Browser, upstream: ScriptedUpstream
 ) -> None:

@@ -94,6 +94,22 @@ async def test_panes_are_swiped_and_a_strip_says_which(
     await closed(page)
 
 
+async def test_a_phone_on_its_side_shows_one_pane_too(
+    server: LiveServer, browser: Browser, upstream: ScriptedUpstream
+) -> None:
+    size = {"width": HEIGHT, "height": WIDTH}
+    model = stored(server, upstream, "a")
+    page = await playground(browser, server.url, [model] * 3, **(PHONE | {"viewport": size}))
+    await looked_at(page, 1)
+    await strip(page).get_by_role("button").nth(1).tap()
+    await looked_at(page, 2)
+    await page.set_viewport_size({"width": HEIGHT, "height": 700})
+    await expect(strip(page)).to_be_hidden()
+    for section in await page.locator("main section").all():
+        await expect(section).to_be_in_viewport(ratio=1)
+    await closed(page)
+
+
 async def test_the_strip_is_used_by_keys_and_follows_what_is_added(
     server: LiveServer, browser: Browser, upstream: ScriptedUpstream
 ) -> None:

@@ -123,6 +123,45 @@ async def test_a_demonstration_model_can_be_had_again(server: LiveServer, browse
     await closed(page)
 
 
+async def test_a_demonstration_model_is_renamed_and_hidden(
+    server: LiveServer, browser: Browser, upstream: ScriptedUpstream
+) -> None:
+    page = await playground(browser, server.url, [stored(server, upstream, "a real one"), "local-plain"])
+    pane = page.locator("main section").first
+    demo = page.get_by_role("option").filter(has_text="demo")
+
+    async def listed() -> None:
+        await pane.locator("[aria-haspopup=listbox]").click()
+        await page.get_by_role("option", name="Change or remove models").wait_for()
+
+    await listed()
+    assert await demo.count() > 1
+    await page.get_by_role("option", name="Change or remove models").click()
+    dialog = page.get_by_role("dialog")
+    row = dialog.get_by_role("listitem").filter(has_text="smollm2-reasoning")
+    await row.get_by_role("button", name="Change").click()
+    await expect(dialog.get_by_label("Address")).to_have_count(0)  # it has a name and nothing else
+    await dialog.get_by_label("Name", exact=True).fill("A small thinker")
+    await dialog.get_by_role("button", name="Save").click()
+    await expect(row).to_contain_text("A small thinker")
+    await dialog.get_by_label("Hide demonstration models").check()
+    assert await faults(page) == []
+    await page.keyboard.press("Escape")
+    await page.reload()
+    await listed()
+    await expect(demo).to_have_count(0)
+    await page.keyboard.press("Escape")
+    await page.get_by_role("button", name="Compare with another").click()
+    await expect(page.locator("main section").nth(2).get_by_text("demo", exact=True)).to_have_count(0)
+    await listed()
+    await page.get_by_role("option", name="Change or remove models").click()
+    await dialog.get_by_label("Hide demonstration models").uncheck()
+    await page.keyboard.press("Escape")
+    await listed()
+    assert await demo.count() > 1
+    await closed(page)
+
+
 async def test_a_deleted_preset_can_be_had_back(
     server: LiveServer, browser: Browser, upstream: ScriptedUpstream
 ) -> None:

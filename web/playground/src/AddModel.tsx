@@ -4,6 +4,7 @@ import { HeadraceError } from "@headrace/client";
 import { useRef, useState } from "react";
 
 import { LOCAL, listProviderModels, tryModel, type NewModel, type Tried } from "./api";
+import { providerName } from "./choosing";
 import { Field, Modal, type Opened } from "./dialogs";
 import { said } from "./problems";
 import { store, useStore } from "./store";
@@ -60,7 +61,7 @@ export default function AddModel({ open, onClose, paneId }: Opened & { paneId: s
         <div className="grid gap-x-3 sm:grid-cols-2">
           <Field label={words.provider}>
             <select className="field" name="providerId" value={chosen} onChange={({ target }) => choose(target.value)}>
-              {providers.toSorted((a, b) => Number(a.providerId === LOCAL) - Number(b.providerId === LOCAL)).map(({ providerId, title }) => <option key={providerId} value={providerId}>{title || providerId}</option>)}
+              {providers.toSorted((a, b) => Number(a.providerId === LOCAL) - Number(b.providerId === LOCAL)).map(({ providerId, title }) => <option key={providerId} value={providerId}>{providerName({ providerId, title }, words)}</option>)}
             </select>
           </Field>
           <Field label={words.modelName}><input className="field" name="modelId" list="names" required autoComplete="off" spellCheck={false} /></Field>

@@ -66,7 +66,7 @@ export function Composer({ onSettings, onPresets }: Opening): React.JSX.Element 
           <Tools choices={tools} />
           <input ref={picker} className="hidden" type="file" multiple aria-label={words.attach} onChange={({ target }) => { void store.files.attach([...(target.files ?? [])]); target.value = ""; }} />
           <label className="sr-only" htmlFor="prompt">{words.ask}</label>
-          <textarea id="prompt" ref={box} rows={1} className="field-sizing-content max-h-[min(12rem,calc(var(--page-height)*0.3))] min-h-9 min-w-0 flex-1 resize-none bg-transparent px-1.5 py-1.5 text-base leading-6 placeholder:text-quiet/80 max-sm:placeholder:text-sm focus:outline-none md:text-[0.9375rem]"
+          <textarea id="prompt" ref={box} rows={1} className="field-sizing-content max-h-[min(12rem,calc(var(--page-height)*0.3))] min-h-9 min-w-0 flex-1 resize-none bg-transparent px-1.5 py-1.5 text-base leading-6 placeholder:text-quiet/90 max-sm:placeholder:text-sm focus:outline-none md:text-[0.9375rem]"
             placeholder={dropping ? words.dropHere : words.ask} value={draft} enterKeyHint={enterSends ? "send" : "enter"} onChange={({ target }) => store.setDraft(target.value)} onKeyDown={onKey} onPaste={onPaste} {...slash.field} />
           {running ? (
             <button className="button" type="button" onClick={() => store.stop()}><Icon name="stop" size={13} /> {words.stopAll}</button>

@@ -70,9 +70,9 @@ type FileKind = "md" | "html" | "json";
 async function exported(id: string, kind: FileKind, words: Words, language: string): Promise<void> {
   const [conversation] = await records.all([id]);
   if (!conversation) return;
-  const { fileName, htmlOf, jsonOf, markdownOf, titleOf } = await import("./records/exporting");
+  const { fileName, jsonOf, markdownOf, pageOf, titleOf } = await import("./records/exporting");
   const said: FileWords = { question: words.question, thought: words.thoughts, sources: words.sources, better: words.better, system: words.system, continued: words.continued, untitled: words.untitled };
-  const text = { md: () => markdownOf(conversation, said), html: () => htmlOf(conversation, said, language), json: () => jsonOf([conversation]) }[kind]();
+  const text = await { md: () => markdownOf(conversation, said), html: () => pageOf(conversation, said, language), json: () => jsonOf([conversation]) }[kind]();
   download(fileName(titleOf(conversation, said), kind), text);
 }
 

@@ -3,7 +3,7 @@
 import { HeadraceError } from "@headrace/client";
 import { useRef, useState } from "react";
 
-import type { ModelConfig, NewModel } from "./api";
+import { LOCAL, type ModelConfig, type NewModel } from "./api";
 import { Field, Modal } from "./dialogs";
 import { store } from "./store";
 import { useWords } from "./words";
@@ -45,7 +45,7 @@ export default function EditModel({ model, first, onClose, onSaved }: Editing): 
     <Modal open onClose={onClose} title={`${words.editModel}: ${model.name}`}>
       <form ref={form} onSubmit={(event) => { event.preventDefault(); void save(); }}>
         {first === "name" && <Field label={words.name}><input className="field" name="name" required maxLength={LONGEST_NAME} autoComplete="off" defaultValue={model.name} /></Field>}
-        {first === "apiKey" ? fields : [fields[1], fields[2], fields[0]]}
+        {model.providerId !== LOCAL && (first === "apiKey" ? fields : [fields[1], fields[2], fields[0]])}
         {wrong && <p className="mb-3 break-words rounded-lg bg-bad-soft px-3 py-2 text-sm text-bad" role="alert">{wrong}</p>}
         <div className="mt-4 flex justify-end gap-2">
           <button className="button" type="button" onClick={onClose}>{words.cancel}</button>
@@ -56,10 +56,10 @@ export default function EditModel({ model, first, onClose, onSaved }: Editing): 
   );
 }
 
-/** What the form says; no key where none was entered, so that the kept one stays. */
+/** What the form says, of the fields that it has; no key where none was entered, so that the kept one stays. */
 function changed(form: HTMLFormElement): Partial<NewModel> {
   const fields = new FormData(form);
-  const field = (name: string): string => String(fields.get(name) ?? "").trim();
-  const [name, key] = [field("name"), field("apiKey")];
-  return { ...(name ? { name } : {}), endpoint: field("endpoint"), modelId: field("modelId"), ...(key ? { apiKey: key } : {}) };
+  const field = (name: string): string | undefined => fields.get(name)?.toString().trim();
+  const given = { name: field("name") || undefined, endpoint: field("endpoint"), modelId: field("modelId"), apiKey: field("apiKey") || undefined };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }

@@ -45,7 +45,7 @@ function Facts({ turn, problem }: { turn: Turn; problem: Problem }): React.JSX.E
   const language = useLanguage();
   const where = useEndpoint(turn.configId);
   const { finish } = turn.answer;
-  const facts = [where, `${words.askedAt} ${new Date(turn.asked).toLocaleTimeString(language)}`];
+  const facts = [where, `${words.askedAt} ${new Date(turn.asked).toLocaleTimeString(language, { hourCycle: "h23" })}`];
   if (finish?.timing?.durationMs != null) facts.push(seconds(finish.timing.durationMs));
   if (finish) facts.push(`${words.tries} ${finish.attempts}`);
   return (

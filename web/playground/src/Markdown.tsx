@@ -48,7 +48,7 @@ const Piece = memo(function Piece({ text: written, streaming }: Shown) {
   return (
     <AsText text={text}>
       <Streamdown className="answer break-words" components={COMPONENTS} controls={CONTROLS} isAnimating={streaming} lineNumbers={false} plugins={plugins}
-        rehypePlugins={HARDENED} shikiTheme={["github-light", "github-dark"]} {...(language === "zh" ? { translations: CHINESE } : {})}>
+        rehypePlugins={HARDENED} shikiTheme={["github-light", "github-dark-default"]} {...(language === "zh" ? { translations: CHINESE } : {})}>
         {text}
       </Streamdown>
     </AsText>

@@ -4,7 +4,8 @@ import { HeadraceError } from "@headrace/client";
 import { useState } from "react";
 
 import { LOCAL, type ModelConfig } from "./api";
-import { Modal, type Opened } from "./dialogs";
+import { providerName } from "./choosing";
+import { Check, Modal, type Opened } from "./dialogs";
 import EditModel from "./EditModel";
 import { Icon } from "./Icon";
 import { store, useStore } from "./store";
@@ -27,11 +28,21 @@ export default function Models({ open, onClose, onAdd }: Opened & { onAdd: () =>
           </li>
         ))}
       </ul>
+      <Demonstrations />
       <div className="flex justify-end">
         <button className="button button-main" type="button" onClick={onAdd}><Icon name="add" /> {words.add}</button>
       </div>
     </Modal>
   );
+}
+
+/** Whether they are offered beside models that are more than that; where there are no others there is no choice. */
+function Demonstrations(): React.JSX.Element | null {
+  const words = useWords();
+  const hidden = useStore((state) => state.demosHidden);
+  const both = useStore(({ models = [] }) => new Set(models.map(({ providerId }) => providerId === LOCAL)).size === 2);
+  if (!both) return null;
+  return <Check label={words.hideDemos} checked={hidden} onChange={(checked) => store.setDemosHidden(checked)} />;
 }
 
 interface Described {
@@ -44,14 +55,14 @@ function Described({ model, onEdit, onRemove }: Described): React.JSX.Element {
   const words = useWords();
   const provider = useStore(({ providers }) => providers.find(({ providerId }) => providerId === model.providerId));
   const own = model.providerId === LOCAL;
-  const facts = [provider?.title || model.providerId, model.modelId === model.name ? "" : model.modelId, model.endpoint, model.hasKey || own ? "" : words.noKey];
+  const facts = [providerName(provider ?? model, words), model.modelId === model.name ? "" : model.modelId, model.endpoint, model.hasKey || own ? "" : words.noKey];
   return (
     <div className="flex items-center gap-1">
       <div className="mr-auto min-w-0 text-sm">
         <p className="flex items-center gap-2 font-medium"><span className="truncate">{model.name}</span>{own && <span className="shrink-0 rounded-full bg-tint px-2 text-xs text-accent">{words.demo}</span>}</p>
         <p className="break-words text-xs text-quiet">{facts.filter(Boolean).join(" · ")}</p>
       </div>
-      {!own && <Act icon="edit" name={filling(words.changeOne, { name: model.name })} onClick={onEdit} />}
+      <Act icon="edit" name={filling(words.changeOne, { name: model.name })} onClick={onEdit} />
       <Act icon="remove" name={filling(words.removeOne, { name: model.name })} onClick={onRemove} />
     </div>
   );

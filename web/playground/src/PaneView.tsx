@@ -35,7 +35,7 @@ export function PaneView({ pane, place, count, onAdd, onModels, onCode, onSettin
   const running = pane.turns.some(isRunning);
   const { box, atEnd, toEnd, onScroll } = useFollowing(pane);
   return (
-    <section className="relative flex min-h-0 min-w-0 snap-center snap-always flex-col md:max-xl:[&:nth-child(3):last-child]:col-span-2 rounded-2xl border border-line bg-card shadow-sm" aria-label={`${words.model} ${place}`}>
+    <section className="relative flex min-h-0 min-w-0 snap-center snap-always flex-col beside:max-xl:[&:nth-child(3):last-child]:col-span-2 rounded-2xl border border-line bg-card shadow-sm" aria-label={`${words.model} ${place}`}>
       <div className="flex items-center gap-1 border-b border-line py-1.5 pl-2 pr-1.5">
         {hidden ? <p className="mr-auto px-2 text-sm font-semibold">{words.hiddenModel} {String.fromCharCode(64 + place)}</p> : <Picker pane={pane} onAdd={onAdd} onModels={onModels} />}
         {running && (

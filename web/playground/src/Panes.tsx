@@ -7,7 +7,7 @@ import { MOST_PANES, isRunning, namesHidden, type Pane } from "./state";
 import { store, useStore } from "./store";
 import { filling, useWords } from "./words";
 
-const WIDTHS = ["", "md:grid-cols-1", "md:grid-cols-2", "md:grid-cols-2 xl:grid-cols-3", "md:grid-cols-2 2xl:grid-cols-4"];
+const WIDTHS = ["", "beside:grid-cols-1", "beside:grid-cols-2", "beside:grid-cols-2 beside:xl:grid-cols-3", "beside:grid-cols-2 beside:2xl:grid-cols-4"];
 const MOST_OF_IT = 0.6; // a pane of which that much is seen is the one that is looked at
 
 interface Opening {
@@ -23,7 +23,7 @@ export function Panes({ onAdd, ...opening }: Opening): React.JSX.Element {
   return (
     <>
       {panes.length > 1 && <Strip panes={panes} shown={shown} onShow={show} />}
-      <main ref={box} className={`grid min-h-0 flex-1 auto-rows-fr gap-3 px-3 pb-2 max-md:auto-cols-[100%] max-md:grid-flow-col max-md:snap-x max-md:snap-mandatory max-md:overflow-x-auto max-md:overscroll-x-contain max-md:[scrollbar-width:none] md:px-4 ${WIDTHS[Math.min(panes.length, MOST_PANES)]} ${panes.length === 1 ? "mx-auto w-full max-w-4xl" : ""}`}>
+      <main ref={box} className={`grid min-h-0 flex-1 auto-rows-fr gap-3 px-3 pb-2 swiped:auto-cols-[100%] swiped:grid-flow-col swiped:snap-x swiped:snap-mandatory swiped:overflow-x-auto swiped:scroll-smooth swiped:overscroll-x-contain swiped:[scrollbar-width:none] md:px-4 ${WIDTHS[Math.min(panes.length, MOST_PANES)]} ${panes.length === 1 ? "mx-auto w-full max-w-4xl" : ""}`}>
         {panes.map((pane, at) => <PaneView key={pane.id} pane={pane} place={at + 1} count={panes.length} onAdd={() => onAdd(pane.id)} {...opening} />)}
       </main>
     </>
@@ -43,7 +43,7 @@ function useShown(panes: readonly Pane[]): Shown {
   const [shown, setShown] = useState<string>();
   const ids = panes.map(({ id }) => id).join();
   const before = useRef(ids);
-  const show = (id: string): void => box.current?.children[ids.split(",").indexOf(id)]?.scrollIntoView({ behavior: "smooth", block: "nearest", inline: "center" });
+  const show = (id: string): void => box.current?.children[ids.split(",").indexOf(id)]?.scrollIntoView({ block: "nearest", inline: "center" });
   useEffect(() => {
     const { current: place } = box;
     const known = before.current.split(",");
@@ -72,7 +72,7 @@ function Strip({ panes, shown, onShow }: Listed): React.JSX.Element {
   const hidden = useStore(namesHidden);
   const named = ({ configId }: Pane, at: number): string => (hidden ? `${words.hiddenModel} ${String.fromCharCode(65 + at)}` : store.models.nameOf(configId));
   return (
-    <nav className="grid shrink-0 auto-cols-fr grid-flow-col gap-1 px-3 pb-2 md:hidden" aria-label={words.panes}>
+    <nav className="grid shrink-0 auto-cols-fr grid-flow-col gap-1 px-3 pb-2 beside:hidden" aria-label={words.panes}>
       {panes.map((pane, at) => (
         <button key={pane.id} className="flex h-8 min-w-0 items-center justify-center gap-1.5 rounded-lg px-2 text-xs font-medium text-quiet aria-current:bg-card aria-current:text-text aria-current:shadow-sm" type="button"
           aria-current={pane.id === shown ? "true" : undefined} aria-label={filling(words.paneOf, { place: at + 1, count: panes.length, name: named(pane, at) })} onClick={() => onShow(pane.id)}>

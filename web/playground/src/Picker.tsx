@@ -3,7 +3,7 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 
 import { LOCAL, type ModelConfig } from "./api";
-import { groupsOf } from "./choosing";
+import { groupsOf, offered, providerName } from "./choosing";
 import { Icon } from "./Icon";
 import { TOUCH, onResize, seenHeight } from "./keyboard";
 import { isComposing } from "./keys";
@@ -55,12 +55,13 @@ interface Shown extends Adding {
 }
 
 const OTHER = "cursor-pointer rounded-lg px-2 py-1.5 text-sm font-medium text-accent aria-selected:bg-soft";
-const NONE: readonly ModelConfig[] = [];
 
 function Choosing({ chosen, onChoose, onAdd, onModels, onClose }: Shown): React.JSX.Element {
   const words = useWords();
   const box = useRef<HTMLDivElement>(null);
-  const models = useStore((state) => state.models) ?? NONE;
+  const stored = useStore((state) => state.models);
+  const demosHidden = useStore((state) => state.demosHidden);
+  const models = useMemo(() => offered({ models: stored, demosHidden }), [stored, demosHidden]);
   const providers = useStore((state) => state.providers);
   const [search, setSearch] = useState("");
   const groups = useMemo(() => groupsOf(models, providers, search), [models, providers, search]);
@@ -83,13 +84,13 @@ function Choosing({ chosen, onChoose, onAdd, onModels, onClose }: Shown): React.
   };
   let at = -1;
   return (
-    <div ref={box} style={{ maxHeight: room.height }} className={`absolute left-0 z-20 flex w-80 max-w-[calc(100vw-2.5rem)] flex-col overflow-hidden rounded-xl border border-line bg-card shadow-xl ${room.up ? "bottom-full mb-1" : "top-full mt-1"}`}>
+    <div ref={box} style={{ maxHeight: room.height }} className={`absolute left-0 z-20 flex w-80 sm:w-96 max-w-[calc(100vw-2.5rem)] flex-col overflow-hidden rounded-xl border border-line bg-card shadow-xl ${room.up ? "bottom-full mb-1" : "top-full mt-1"}`}>
       <input className="h-11 w-full shrink-0 border-b border-line bg-transparent px-3 text-sm focus:outline-none" autoFocus={!TOUCH.matches} type="text" autoComplete="off" spellCheck={false} aria-label={words.searchModels} placeholder={filling(words.searchModelsOf, { count: models.length })}
         value={search} onChange={({ target }) => setSearch(target.value)} onKeyDown={onKey} {...list.field} />
       <div {...list.list} aria-label={words.model} className="min-h-0 overflow-y-auto overscroll-contain p-1">
         {groups.map((group) => (
-          <div key={group.providerId} role="group" aria-label={group.title}>
-            <p className="px-2 pb-0.5 pt-2 text-xs font-medium text-quiet" aria-hidden="true">{group.title}</p>
+          <div key={group.providerId} role="group" aria-label={providerName(group, words)}>
+            <p className="px-2 pb-0.5 pt-2 text-xs font-medium text-quiet" aria-hidden="true">{providerName(group, words)}</p>
             {group.models.map((model) => <Entry key={model.configId} model={model} chosen={model.configId === chosen} option={list.option((at += 1))} />)}
           </div>
         ))}

@@ -4,7 +4,7 @@ import { useId, useState } from "react";
 
 import type { Dialog } from "./App";
 import { useRecords } from "./ConversationList";
-import { Field, Modal, type Opened } from "./dialogs";
+import { Check, Field, Modal, type Opened } from "./dialogs";
 import { EFFORTS, MOST_STOPS, MOST_TEXT, NO_PARAMETERS, RANGES, chosenOf, outside, type Parameters } from "./parameters";
 import { parametersOf } from "./state";
 import { store, useStore } from "./store";
@@ -109,14 +109,6 @@ function Keeping(): React.JSX.Element {
         </div>
       )}
     </>
-  );
-}
-
-function Check({ label, checked, onChange }: { label: string; checked: boolean; onChange: (checked: boolean) => void }): React.JSX.Element {
-  return (
-    <label className="mb-3 flex items-center gap-2 text-sm font-medium">
-      <input className="size-4 shrink-0 accent-accent" type="checkbox" checked={checked} onChange={({ target }) => onChange(target.checked)} /> {label}
-    </label>
   );
 }
 

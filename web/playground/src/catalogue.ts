@@ -1,6 +1,7 @@
 /** The models that there are to choose from: those that the project stores, and those that were found beside them. */
 
 import { addModel, changeModel, findModels, listProviders, removeModel, type FoundModel, type NewModel } from "./api";
+import { offered } from "./choosing";
 import { MOST_PANES, newPane, type Pane, type State } from "./state";
 import { problemOf } from "./streams";
 
@@ -50,9 +51,10 @@ export class Catalogue {
   /** Panes of models that are there; one at least. */
   fit(): void {
     const { models: known = [], panes: before } = this.page.state();
+    const first = offered(this.page.state()).slice(0, 2);
     const fits = ({ configId, turns }: Pane): boolean => turns.length > 0 || known.some((each) => each.configId === configId);
     const panes = before.filter(fits).slice(0, MOST_PANES);
-    this.page.set({ panes: panes.length || !known[0] ? panes : known.slice(0, 2).map(({ configId }) => newPane(configId)) });
+    this.page.set({ panes: panes.length ? panes : first.map(({ configId }) => newPane(configId)) });
   }
 
   nameOf(configId: string): string {

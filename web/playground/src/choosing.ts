@@ -1,11 +1,24 @@
 /** The models to choose from, by provider, as far as a search leaves them. */
 
-import type { ModelConfig, Provider } from "./api";
+import { LOCAL, type ModelConfig, type Provider } from "./api";
+import type { State } from "./state";
+import type { Words } from "./words";
 
 export interface ModelGroup {
   providerId: string;
   title: string;
   models: readonly ModelConfig[];
+}
+
+/** Without the demonstrations, where their person wants none and has others. */
+export function offered({ models = [], demosHidden }: Pick<State, "models" | "demosHidden">): readonly ModelConfig[] {
+  const others = demosHidden ? models.filter(({ providerId }) => providerId !== LOCAL) : [];
+  return others.length ? others : models;
+}
+
+/** Names of companies are the same in every language; the server's own models are none. */
+export function providerName({ providerId, title = "" }: Pick<Provider, "providerId"> & { title?: string | undefined }, words: Words): string {
+  return providerId === LOCAL ? words.localProvider : title || providerId;
 }
 
 /** Every word is in its name, its model's or its provider's. Providers come as their first model does. */

@@ -25,7 +25,7 @@ const LANGUAGES: Record<string, Load> = {
 const ALIASES: Record<string, string> = {
   console: "bash", cpp: "c", "c++": "c", js: "javascript", jsx: "tsx", py: "python", rs: "rust", sh: "bash", shell: "bash", ts: "typescript", yml: "yaml",
 };
-const THEMES: ["github-light", "github-dark"] = ["github-light", "github-dark"];
+const THEMES: ["github-light", "github-dark-default"] = ["github-light", "github-dark-default"];
 
 let highlighter: Promise<HighlighterCore> | undefined;
 
@@ -37,7 +37,7 @@ function known(language: string): string | undefined {
 
 async function loaded(language: string): Promise<HighlighterCore> {
   highlighter ??= createHighlighterCore({
-    themes: [import("shiki/themes/github-light.mjs"), import("shiki/themes/github-dark.mjs")],
+    themes: [import("shiki/themes/github-light.mjs"), import("shiki/themes/github-dark-default.mjs")],
     engine: createJavaScriptRegexEngine({ forgiving: true }),
   });
   const core = await highlighter;

@@ -77,6 +77,8 @@ export interface State {
   blind: boolean;
   /** Enter sends and Shift+Enter breaks the line; or the other way round. */
   enterSends: boolean;
+  /** Demonstration models are not offered beside others. */
+  demosHidden: boolean;
 }
 
 export const MOST_PANES = 4;
@@ -144,18 +146,18 @@ export function requestOf(turns: readonly Turn[]): ChatRequest {
 
 /** Only what can be read back is kept; what cannot be written is not worth an error. */
 export function keep(state: State): void {
-  const { panes, parameters, draft, attached, blind, enterSends, conversation } = state;
-  write(localStorage, CHOICES, { parameters: state.usual ?? parameters, blind, enterSends, configIds: panes.map(({ configId }) => configId) });
+  const { panes, parameters, draft, attached, blind, enterSends, demosHidden, conversation } = state;
+  write(localStorage, CHOICES, { parameters: state.usual ?? parameters, blind, enterSends, demosHidden, configIds: panes.map(({ configId }) => configId) });
   const files = [...attached, ...panes.flatMap(({ turns }) => turns.flatMap((turn) => turn.files))];
   keepFiles(files);
   const bare = panes.map((pane) => ({ ...pane, turns: pane.turns.map((turn) => ({ ...turn, files: turn.files.map(withoutData) })) }));
   write(sessionStorage, TALK, { conversation, ...(state.usual ? { parameters } : {}), aside: state.aside.map(({ id }) => id), draft, attached: attached.map(withoutData), panes: withinBounds(bare) });
 }
 
-type Kept = Pick<State, "panes" | "parameters" | "usual" | "draft" | "attached" | "blind" | "enterSends" | "conversation">;
+type Kept = Pick<State, "panes" | "parameters" | "usual" | "draft" | "attached" | "blind" | "enterSends" | "demosHidden" | "conversation">;
 
 export function kept(): Kept {
-  const choices = read<{ parameters?: Parameters; configIds?: string[]; blind?: boolean; enterSends?: boolean }>(localStorage, CHOICES);
+  const choices = read<{ parameters?: Parameters; configIds?: string[]; blind?: boolean; enterSends?: boolean; demosHidden?: boolean }>(localStorage, CHOICES);
   const talk = read<{ conversation?: string; parameters?: Parameters; draft?: string; panes?: Pane[]; attached?: Attachment[] }>(sessionStorage, TALK);
   const data = read<Record<string, string>>(sessionStorage, FILES);
   const whole = (files: readonly Attachment[] = []): Attachment[] => files.map((file) => ({ ...file, data: data[file.id] ?? "" }));
@@ -168,6 +170,7 @@ export function kept(): Kept {
     attached: whole(talk.attached).filter((file) => file.data),
     blind: choices.blind ?? false,
     enterSends: choices.enterSends ?? true,
+    demosHidden: choices.demosHidden ?? false,
     conversation: talk.conversation ?? newId(),
   };
 }

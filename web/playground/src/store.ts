@@ -5,6 +5,7 @@ import { useSyncExternalStore } from "react";
 import { chosenProject, listModels, whoami } from "./api";
 import { Attaching } from "./attaching";
 import { Catalogue } from "./catalogue";
+import { offered } from "./choosing";
 import { Conversations, emptied } from "./conversations";
 import { NO_PARAMETERS, type Parameters } from "./parameters";
 import { Prefilling } from "./prefilling";
@@ -142,6 +143,10 @@ export class Store {
     this.#set({ enterSends });
   }
 
+  setDemosHidden(demosHidden: boolean): void {
+    this.#set({ demosHidden });
+  }
+
   undo(): void {
     if (this.#state.undo) this.#set({ ...this.#state.undo, undo: undefined });
   }
@@ -155,9 +160,10 @@ export class Store {
   }
 
   addPane(): void {
-    const { panes, models } = this.#state;
+    const { panes } = this.#state;
+    const models = offered(this.#state);
     const used = new Set(panes.map(({ configId }) => configId));
-    const next = models?.find(({ configId }) => !used.has(configId)) ?? models?.[0];
+    const next = models.find(({ configId }) => !used.has(configId)) ?? models[0];
     if (next && panes.length < MOST_PANES) this.#set({ panes: [...panes, newPane(next.configId)] });
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { groupsOf } from "../src/choosing";
+import { groupsOf, offered } from "../src/choosing";
 import { isComposing, sends } from "../src/keys";
 import { fillingIn, linkOf } from "../src/links";
 import { NO_PARAMETERS, chosenOf, differing, parametersIn, sentOf, stopsOf } from "../src/parameters";
@@ -90,6 +90,15 @@ describe("models to choose from", () => {
 
   it("stand by provider", () => {
     expect(groupsOf(models, providers).map(({ title, models: found }) => [title, found.length])).toEqual([["Mistral AI", 150], ["openai", 150]]);
+  });
+
+  it("are no demonstrations where nobody wants them, unless there are no others", () => {
+    const demo: ModelConfig = { configId: "d", name: "Local model", providerId: "local", modelId: "small", endpoint: "", hasKey: false };
+    const real = models.slice(0, 2);
+    expect(offered({ models: [demo, ...real], demosHidden: true })).toEqual(real);
+    expect(offered({ models: [demo, ...real], demosHidden: false })).toEqual([demo, ...real]);
+    expect(offered({ models: [demo], demosHidden: true })).toEqual([demo]);
+    expect(offered({ models: undefined, demosHidden: true })).toEqual([]);
   });
 
   it("are found by every word, in name, model or provider", () => {

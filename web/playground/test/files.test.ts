@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 
 import { NO_PARAMETERS } from "../src/parameters";
 import { hasTurns, type Conversation } from "../src/records/conversation";
-import { fileName, htmlOf, htmlOfMarkdown, jsonOf, markdownOf, type FileWords } from "../src/records/exporting";
+import { fileName, htmlOf, htmlOfMarkdown, jsonOf, markdownOf, pageOf, type FileWords } from "../src/records/exporting";
 import { NotImported, conversationsIn } from "../src/records/importing";
 import { newPane, newTurn, type Turn } from "../src/state";
 
@@ -111,6 +111,27 @@ describe("HTML", () => {
     const html = htmlOfMarkdown("| a | b |\n|---|---|\n| 1 | 2 |\n\n```py\nx = 1 < 2\n```");
     expect(html).toContain("<td>1</td>");
     expect(html).toContain("x = 1 &lt; 2");
+  });
+});
+
+describe("maths in HTML", () => {
+  async function page(content: string): Promise<Document> {
+    const panes = [{ ...newPane("c1"), turns: [turn("x", { answer: { ...NO_ANSWER, content } })] }];
+    return new DOMParser().parseFromString(await pageOf(conversation({ panes }), WORDS, "en"), "text/html");
+  }
+
+  it("is set however a model writes it, and a price stays one", async () => {
+    const found = await page("By \\(E = mc^2\\) and $x^2$ it costs $5 or $10:\n\n\\[\n\\frac{a}{b}\n\\]\n\n`\\(as it is\\)`");
+    expect(found.querySelectorAll("math")).toHaveLength(3);
+    expect(found.querySelectorAll("math[display=block] mfrac")).toHaveLength(1);
+    expect(found.querySelector("article")?.textContent).toContain("it costs $5 or $10:");
+    expect(found.querySelector("code")?.textContent).toBe("\\(as it is\\)");
+  });
+
+  it("that is hostile or no maths runs nothing, loads nothing and hides nothing", async () => {
+    const found = await page(["\\href{javascript:alert(1)}{x}", "\\includegraphics{https://t.example/a}", "\\htmlStyle{color:red}{x}", "</annotation></math><script>x</script>", "\\frac{"].map((tex) => `$$${tex}$$`).join("\n\n"));
+    expect(found.querySelectorAll("script, a, img, object, [href], [src]")).toHaveLength(0);
+    expect(found.querySelector("article")?.textContent).toContain("\\frac{");
   });
 });
 

@@ -13,7 +13,7 @@ function talked(...turns: Turn[]): Pane {
   return { ...newPane("c1"), turns };
 }
 
-const STATE: State = { project: "default", conversation: "c", aside: [], enterSends: true, models: [], providers: [], found: [], problem: undefined, panes: [], parameters: NO_PARAMETERS, usual: undefined, draft: "", attached: [], refused: undefined, undo: undefined, filled: undefined, blind: false };
+const STATE: State = { project: "default", conversation: "c", aside: [], enterSends: true, demosHidden: false, models: [], providers: [], found: [], problem: undefined, panes: [], parameters: NO_PARAMETERS, usual: undefined, draft: "", attached: [], refused: undefined, undo: undefined, filled: undefined, blind: false };
 
 beforeEach(() => {
   localStorage.clear();
@@ -53,7 +53,7 @@ describe("what outlives a reload", () => {
   it("is the talk, the draft and the choices", () => {
     const state = { ...STATE, panes: [talked(answered("one", "first"))], draft: "half a", parameters: { ...NO_PARAMETERS, temperature: 0 } };
     keep(state);
-    expect(kept()).toEqual({ panes: state.panes, draft: "half a", parameters: state.parameters, attached: [], blind: false, enterSends: true, conversation: "c", usual: undefined });
+    expect(kept()).toEqual({ panes: state.panes, draft: "half a", parameters: state.parameters, attached: [], blind: false, enterSends: true, demosHidden: false, conversation: "c", usual: undefined });
   });
 
   it("in another tab only the choices", () => {
@@ -87,6 +87,6 @@ describe("what outlives a reload", () => {
   it("survives what somebody else has written there", () => {
     sessionStorage.setItem("headrace.talk", "{");
     localStorage.setItem("headrace.choices", "null");
-    expect(kept()).toEqual({ panes: [], draft: "", parameters: NO_PARAMETERS, attached: [], blind: false, enterSends: true, conversation: expect.any(String), usual: undefined });
+    expect(kept()).toEqual({ panes: [], draft: "", parameters: NO_PARAMETERS, attached: [], blind: false, enterSends: true, demosHidden: false, conversation: expect.any(String), usual: undefined });
   });
 });

@@ -2,7 +2,9 @@
 
 import { micromark } from "micromark";
 import { gfm, gfmHtml } from "micromark-extension-gfm";
+import type { Extension, HtmlExtension } from "micromark-util-types";
 
+import { withDollars } from "../delimiters";
 import { isRunning, type Turn } from "../state";
 import { stepsOf, summaryOf, type Conversation, type Step } from "./conversation";
 import { FORMAT, VERSION } from "./format";
@@ -101,9 +103,19 @@ h1{font-size:1.4rem}.asked{margin:2rem 0 1rem;padding:.6rem 1rem;border-radius:.
 .answers{display:grid;gap:1rem;grid-template-columns:repeat(auto-fit,minmax(min(22rem,100%),1fr))}
 article{min-width:0;padding:.2rem 1rem .8rem;border:1px solid #8886;border-radius:.8rem;overflow-wrap:break-word}
 article h2{font-size:1rem}pre{overflow:auto;padding:.8rem;border-radius:.5rem;background:#8882}table{border-collapse:collapse;display:block;overflow:auto}
-td,th{border:1px solid #8886;padding:.2rem .6rem}details{opacity:.8;white-space:pre-wrap}footer,.files{font-size:.8rem;opacity:.7}img{max-width:min(20rem,100%);border-radius:.5rem}`;
+.math-display{overflow:auto}blockquote{margin-inline:0;padding-left:1rem;border-left:3px solid #8886}li:has(>input[type=checkbox]){list-style:none}td,th{border:1px solid #8886;padding:.2rem .6rem}details{opacity:.8;white-space:pre-wrap}footer,.files{font-size:.8rem;opacity:.7}img{max-width:min(20rem,100%);border-radius:.5rem}`;
 
-export function htmlOf(conversation: Conversation, words: FileWords, language: string): string {
+/** One page of HTML. What sets maths is large, and fetched when there is some; without it maths stays as it was written. */
+export async function pageOf(conversation: Conversation, words: FileWords, language: string): Promise<string> {
+  const answers = stepsOf(conversation).flatMap((step) => step.answers.map(({ turn }) => turn.answer.content));
+  const maths = answers.some((content) => withDollars(content).includes("$$"));
+  const asHtml = maths ? await import("./maths").then(({ htmlWithMaths }) => htmlWithMaths, () => htmlOfMarkdown) : htmlOfMarkdown;
+  return htmlOf(conversation, words, language, asHtml);
+}
+
+type AsHtml = (markdown: string) => string;
+
+export function htmlOf(conversation: Conversation, words: FileWords, language: string, asHtml: AsHtml = htmlOfMarkdown): string {
   const title = escaped(titleOf(conversation, words));
   const { system } = conversation.parameters;
   const head = `<meta charset="utf-8">
@@ -113,22 +125,22 @@ export function htmlOf(conversation: Conversation, words: FileWords, language: s
 <title>${title}</title>
 <style>${STYLE}</style>`;
   const told = system.trim() ? `<details><summary>${escaped(words.system)}</summary>${escaped(system)}</details>\n` : "";
-  const steps = stepsOf(conversation).map((step) => htmlStep(conversation, step, words)).join("\n");
+  const steps = stepsOf(conversation).map((step) => htmlStep(conversation, step, words, asHtml)).join("\n");
   return `<!doctype html>\n<html lang="${escaped(language)}">\n<head>\n${head}\n</head>\n<body>\n<h1>${title}</h1>\n${told}${steps}\n</body>\n</html>\n`;
 }
 
-function htmlStep(conversation: Conversation, { question, answers }: Step, words: FileWords): string {
+function htmlStep(conversation: Conversation, { question, answers }: Step, words: FileWords, asHtml: AsHtml): string {
   const files = question.files.map((file) => (file.kind === "image" && IMAGE.test(file.data) ? `<img src="${escaped(file.data)}" alt="${escaped(file.name)}">` : `<p class="files">${escaped(file.name)}</p>`));
   const asked = question.continues ? words.continued : question.prompt;
-  return `<section>\n<div class="asked">${escaped(asked)}${files.join("")}</div>\n<div class="answers">${answers.map(({ turn }) => htmlAnswer(conversation, turn, words)).join("")}</div>\n</section>`;
+  return `<section>\n<div class="asked">${escaped(asked)}${files.join("")}</div>\n<div class="answers">${answers.map(({ turn }) => htmlAnswer(conversation, turn, words, asHtml)).join("")}</div>\n</section>`;
 }
 
-function htmlAnswer(conversation: Conversation, turn: Turn, words: FileWords): string {
+function htmlAnswer(conversation: Conversation, turn: Turn, words: FileWords, asHtml: AsHtml): string {
   const { reasoning, content } = turn.answer;
   const thought = reasoning ? `<details><summary>${escaped(words.thought)}</summary>${escaped(reasoning)}</details>` : "";
   const sources = sourcesOf(turn).map(({ url, title }) => `<li>${link(url, title)}</li>`).join("");
   return `<article><h2>${escaped(nameOf(conversation, turn))}${turn.better ? ` — ${escaped(words.better)}` : ""}</h2>${thought}
-${content ? htmlOfMarkdown(content) : `<p><em>${escaped(failureOf(turn))}</em></p>`}
+${content ? asHtml(content) : `<p><em>${escaped(failureOf(turn))}</em></p>`}
 ${sources ? `<h3>${escaped(words.sources)}</h3><ol>${sources}</ol>` : ""}<footer>${escaped(figuresOf(turn))}</footer></article>`;
 }
 
@@ -141,8 +153,8 @@ const IMAGE = /^data:image\/(png|jpeg|webp|gif);base64,[A-Za-z0-9+/=]+$/;
 const EXTENSIONS = [gfm({ singleTilde: false }), { disable: { null: ["labelStartImage"] } }]; // a picture would be loaded: its address stays a link
 
 /** Raw HTML in it is shown as text, and addresses that run something go nowhere: micromark's own rule. */
-export function htmlOfMarkdown(markdown: string): string {
-  return micromark(markdown, { extensions: EXTENSIONS, htmlExtensions: [gfmHtml()] });
+export function htmlOfMarkdown(markdown: string, extensions: readonly Extension[] = [], htmlExtensions: readonly HtmlExtension[] = []): string {
+  return micromark(markdown, { extensions: [...EXTENSIONS, ...extensions], htmlExtensions: [gfmHtml(), ...htmlExtensions] });
 }
 
 function escaped(text: string): string {
