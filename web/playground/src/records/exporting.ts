@@ -3,6 +3,7 @@
 import { micromark } from "micromark";
 import { gfm, gfmHtml } from "micromark-extension-gfm";
 
+import { isDeep } from "../shallow";
 import { isRunning, type Turn } from "../state";
 import { stepsOf, summaryOf, type Conversation, type Step } from "./conversation";
 import { FORMAT, VERSION } from "./format";
@@ -142,6 +143,7 @@ const EXTENSIONS = [gfm({ singleTilde: false }), { disable: { null: ["labelStart
 
 /** Raw HTML in it is shown as text, and addresses that run something go nowhere: micromark's own rule. */
 export function htmlOfMarkdown(markdown: string): string {
+  if (isDeep(markdown)) return `<pre>${escaped(markdown)}</pre>`;
   return micromark(markdown, { extensions: EXTENSIONS, htmlExtensions: [gfmHtml()] });
 }
 
