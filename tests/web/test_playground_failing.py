@@ -24,6 +24,8 @@ SOURCE = ROOT / "web" / "playground" / "src"
 ELSEWHERE = {"link_unknown", "unknown_person", "provider_failed", "error"}
 """Codes of addresses that the playground never asks: invitations, members, signing in."""
 FAILED = response(b'{"error": {"message": "no such key"}}', status="401 No", content_type="application/json")
+FRACTIONS = "$$" + r"\frac{1}{" * 300 + "x" + "}" * 300 + "$$"
+LISTS = "\n".join("  " * depth + "- x" for depth in range(400))
 RICH = "# Rivers\n\n```python\nprint(1)\n```\n\n$$\nx^2\n$$\n\nThe end."
 
 
@@ -173,4 +175,18 @@ async def test_a_server_that_is_gone_is_said_and_the_draft_kept(
     await ask(page, "are you there?")
     await expect(page.locator("article")).to_contain_text("Headrace server", timeout=60_000)
     await expect(page.locator("article")).to_contain_text("are you there?")
+    await page.context.close()
+
+
+@pytest.mark.parametrize("upstream", [[[Send(chat_answer(text))] for text in (FRACTIONS, LISTS, RICH)]], indirect=True)
+async def test_an_answer_nested_without_end_is_shown_as_it_was_written(
+    server: LiveServer, browser: Browser, upstream: ScriptedUpstream
+) -> None:
+    page = await playground(browser, server.url, [stored(server, upstream, "deep")])
+    for number, text in enumerate((FRACTIONS, LISTS), 1):
+        await ask(page, f"deep {number}")
+        await page.wait_for_selector(f"article:nth-of-type({number}) dl")
+        await expect(page.locator("article").nth(number - 1)).to_contain_text(text, use_inner_text=True)
+    await ask(page, "now the rivers")
+    await page.wait_for_selector("article:nth-of-type(3) .katex")
     await page.context.close()

@@ -5,13 +5,15 @@ import { memo, useEffect, useMemo, useRef, useState } from "react";
 import { Streamdown, defaultRehypePlugins, type Components, type PluginConfig } from "streamdown";
 
 import { withDollars } from "./delimiters";
-import { AsText } from "./Part";
+import { AsText, Written } from "./Part";
 import { seal } from "./segments";
+import { isDeep, shallow } from "./shallow";
 import { useLanguage } from "./words";
 
-const HARDENED = Object.entries(defaultRehypePlugins)
-  .filter(([name]) => name !== "raw")
-  .map(([, plugin]) => plugin);
+const HARDENED = [
+  ...Object.entries(defaultRehypePlugins).filter(([name]) => name !== "raw").map(([, plugin]) => plugin),
+  shallow,
+];
 const COMPONENTS: Components = {
   img: ({ src, alt }) => <span className="text-quiet">[{alt || String(src ?? "")}]</span>,
 };
@@ -45,6 +47,7 @@ const Piece = memo(function Piece({ text: written, streaming }: Shown) {
   const text = useMemo(() => withDollars(written), [written]);
   const plugins = usePlugins(text);
   const language = useLanguage();
+  if (isDeep(written)) return <Written text={written} />;
   return (
     <AsText text={text}>
       <Streamdown className="answer break-words" components={COMPONENTS} controls={CONTROLS} isAnimating={streaming} lineNumbers={false} plugins={plugins}

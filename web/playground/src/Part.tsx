@@ -36,7 +36,12 @@ export function Part({ children }: { children: ReactNode }): React.JSX.Element {
 
 /** A text that is set; in its place, when that fails, the text as it is. */
 export function AsText({ text, children }: { text: string; children: ReactNode }): React.JSX.Element {
-  return <Boundary of={text} instead={<p className="whitespace-pre-wrap break-words">{text}</p>}>{children}</Boundary>;
+  return <Boundary of={text} instead={<Written text={text} />}>{children}</Boundary>;
+}
+
+/** A text as it is. */
+export function Written({ text }: { text: string }): React.JSX.Element {
+  return <p className="whitespace-pre-wrap break-words">{text}</p>;
 }
 
 /** The whole page. */

@@ -5,6 +5,7 @@ import { gfm, gfmHtml } from "micromark-extension-gfm";
 import type { Extension, HtmlExtension } from "micromark-util-types";
 
 import { withDollars } from "../delimiters";
+import { isDeep } from "../shallow";
 import { isRunning, type Turn } from "../state";
 import { stepsOf, summaryOf, type Conversation, type Step } from "./conversation";
 import { FORMAT, VERSION } from "./format";
@@ -154,6 +155,7 @@ const EXTENSIONS = [gfm({ singleTilde: false }), { disable: { null: ["labelStart
 
 /** Raw HTML in it is shown as text, and addresses that run something go nowhere: micromark's own rule. */
 export function htmlOfMarkdown(markdown: string, extensions: readonly Extension[] = [], htmlExtensions: readonly HtmlExtension[] = []): string {
+  if (isDeep(markdown)) return `<pre>${escaped(markdown)}</pre>`;
   return micromark(markdown, { extensions: [...EXTENSIONS, ...extensions], htmlExtensions: [gfmHtml(), ...htmlExtensions] });
 }
 
