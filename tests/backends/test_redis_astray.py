@@ -1,4 +1,4 @@
-"""The shared journal astray: a clock that goes back, a worker that ends with a stream half told."""
+"""The shared journal astray: a clock that goes back, a worker that ends in mid-stream, a server that forgets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from headrace.backends.redis_journal import RedisJournal
 from headrace.stream.events import Failure, Finish
 from tests.backends.journal_conformance import collect, nothing, numbered, there
 from tests.backends.redis_servers import RunningServer, valkey_binary
-from tests.backends.test_redis_journal import LOST_SECONDS, check_lost, workers
+from tests.backends.test_redis_journal import LOST_SECONDS, check_lost, check_whole, until_ended, until_total, workers
 from tests.waiting import until
 
 FAR_AHEAD = "9999999999999-0"  # in milliseconds: the year 2286
@@ -50,6 +50,23 @@ async def test_a_stop_is_heard_after_the_servers_clock_went_back(valkey: Running
             async with asyncio.timeout(5):
                 await stopped.wait()
             writer.append([Finish("cancelled")])
+
+
+async def test_an_end_that_the_server_has_lost_is_told_again(valkey: RunningServer) -> None:
+    """A replica that takes over, or a restart from the disk, lacks what came last, and bears the same name."""
+    async with workers(valkey.url) as [own, other]:
+        async with own.writer("s", on_cancel=nothing) as writer:
+            writer.append(numbered(1, 3))
+            await until_total(other, "s", 3)
+            await until(lambda: own.lag == 0)
+            valkey.tell("SAVE")
+            writer.append([Finish()])
+        await until_ended(other, "s")
+        await until(lambda: own.lag == 0)
+        valkey.stop()
+        valkey.start()
+        await until_ended(other, "s")
+        check_whole(await collect(other, "s"), 3)
 
 
 def _name(journal: RedisJournal) -> str:
