@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 
 import pytest
 
 from headrace.backends import redis_keys as rk
+from headrace.backends.redis_follow import Followers
 from headrace.backends.redis_journal import RedisJournal
 from headrace.stream.events import Failure, Finish
 from tests.backends.journal_conformance import collect, nothing, numbered, there
@@ -69,11 +71,41 @@ async def test_an_end_that_the_server_has_lost_is_told_again(valkey: RunningServ
         check_whole(await collect(other, "s"), 3)
 
 
+async def test_who_reads_thousands_says_so_in_few_words(valkey: RunningServer) -> None:
+    """A word for each took longer than a heartbeat may, and who was never named counted as gone."""
+    names = [f"s{number}" for number in range(600)]
+    async with workers(valkey.url) as [own, other], AsyncExitStack() as stack:
+        for name in names:
+            await stack.enter_async_context(own.writer(name, on_cancel=nothing))
+        readers = [asyncio.create_task(collect(other, name)) for name in names if not await there(other, name)]
+        said, heard = _followers(other), _followers(own).remote
+        await until(lambda: len(heard) == len(names), within=20)
+        before = words_to(valkey, _name(own))
+        said._say_at = 0.0
+        heard._heard.clear()
+        await said.say_who_reads()
+        await until(lambda: len(heard) == len(names))
+        assert words_to(valkey, _name(own)) - before < 10
+        for reader in readers:
+            reader.cancel()
+        await asyncio.gather(*readers, return_exceptions=True)
+
+
+def words_to(server: RunningServer, worker: str) -> int:
+    """How many words were ever left for this worker."""
+    told = server.tell("XINFO", "STREAM", rk.Keys().control(worker)).split(b"\r\n")
+    return int(told[told.index(b"entries-added") + 1][1:])
+
+
 def _name(journal: RedisJournal) -> str:
     assert journal._link is not None
     return journal._link.mirror.worker
 
 
 def _asked(journal: RedisJournal) -> bytes:
+    return _followers(journal)._asked
+
+
+def _followers(journal: RedisJournal) -> Followers:
     assert journal._link is not None
-    return journal._link.followers._asked
+    return journal._link.followers
