@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from headrace.backends import redis_keys as rk
+from headrace.backends import redis_link
 from headrace.backends.redis_follow import Followers
 from headrace.backends.redis_journal import RedisJournal
 from headrace.stream.events import Failure, Finish
@@ -69,6 +70,39 @@ async def test_an_end_that_the_server_has_lost_is_told_again(valkey: RunningServ
         valkey.start()
         await until_ended(other, "s")
         check_whole(await collect(other, "s"), 3)
+
+
+async def test_a_server_that_only_follows_another_by_now_is_left(valkey: RunningServer) -> None:
+    """Its connections still work, and the address has moved on."""
+    async with workers(valkey.url, 1) as [own]:
+        link = own._link
+        assert link is not None
+        await until(lambda: link.server._wire)
+        before = link.server._wire
+        valkey.tell("REPLICAOF", "127.0.0.1", "1")
+        await until(lambda: link.server._wire is not before, within=20)
+        valkey.tell("REPLICAOF", "NO", "ONE")
+        await until(lambda: not own.away, within=20)
+
+
+async def test_a_thread_that_waits_no_longer_leaves_nothing_behind(
+    valkey: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_link, "ASK_SECONDS", 0.05)
+    given_up = asyncio.Event()
+
+    async def endless() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            given_up.set()
+
+    async with workers(valkey.url, 1) as [own]:
+        assert own._link is not None
+        with pytest.raises(TimeoutError):
+            await asyncio.to_thread(own._link.ask_blocking, endless)
+        async with asyncio.timeout(5):
+            await given_up.wait()
 
 
 async def test_who_reads_thousands_says_so_in_few_words(valkey: RunningServer) -> None:
