@@ -103,7 +103,7 @@ async def until_ended(journal: RedisJournal, stream_id: str) -> None:
 async def until_known(journal: RedisJournal, stream_id: str, condition: Callable[[Known], bool]) -> None:
     async with asyncio.timeout(15):
         while True:
-            with suppress(UnknownStreamError):
+            with suppress(UnknownStreamError, JournalAwayError):
                 if condition(await journal.known(stream_id)):
                     return
             await asyncio.sleep(0.01)

@@ -13,7 +13,7 @@ from typing import Any
 from headrace.backends import redis_keys as rk
 from headrace.backends.journal import JournalAwayError, UnknownStreamError
 from headrace.backends.redis_facts import Facts, event_number, facts
-from headrace.backends.redis_presence import SAY_SECONDS, OnReader, RemoteReaders
+from headrace.backends.redis_presence import SAID_STREAMS, SAY_SECONDS, OnReader, RemoteReaders
 from headrace.backends.redis_replica import Replica
 from headrace.backends.redis_server import FAILURES, Server, raised
 from headrace.backends.redis_wire import Wire, command
@@ -119,8 +119,12 @@ class Followers:
         if now >= self._say_at:
             self._say_at = now + SAY_SECONDS
             self.remote.sweep(now)
-            for replica in self._all():
-                await self._say(replica.worker, JOIN, replica.stream_id)
+            followed: dict[str, list[str]] = {}
+            for stream_id, worker in {replica.stream_id: replica.worker for replica in self._all()}.items():
+                followed.setdefault(worker, []).append(stream_id)
+            for worker, names in followed.items():
+                for at in range(0, len(names), SAID_STREAMS):
+                    await self._say(worker, JOIN, ",".join(names[at : at + SAID_STREAMS]))
 
     async def find(self, stream_id: str) -> Facts:
         """What the server holds about this stream. Looks again for a new one: a client may know it a little sooner."""
@@ -174,9 +178,9 @@ class Followers:
             await self._wake()
             await self._say(replica.worker, JOIN, replica.stream_id)
 
-    async def _say(self, worker: str, what: bytes, stream_id: str) -> None:
+    async def _say(self, worker: str, what: bytes, streams: str) -> None:
         try:
-            await self.ask(worker, what, f"{stream_id} {self._worker}")
+            await self.ask(worker, what, f"{streams} {self._worker}")
         except FAILURES as error:  # what it has not heard it hears at the next time
             self._server.away.begin(error)
 
@@ -211,7 +215,8 @@ class Followers:
             if what == CANCEL:
                 self._cancel(stream_id)
             elif what == JOIN:
-                self.remote.joined(stream_id, worker, self._loop.time())
+                for each in stream_id.split(","):
+                    self.remote.joined(each, worker, self._loop.time())
             elif what == LEAVE:
                 self.remote.left(stream_id, worker)
 

@@ -40,6 +40,7 @@ AWAY_SECONDS = 5.0  # after which readers of other workers' streams are told. Wi
 STALL_SECONDS = 4.0  # a mirror this far behind no longer renews its lease: nobody should wait for it
 BLOCK_SECONDS = 2.0  # of one waiting read
 LOOK_AGAIN_SECONDS = (0.05, 0.15, 0.3, 0.5)  # a client may know a stream before a busy mirror has it
+FORGOTTEN_SECONDS = 30.0  # what a server that takes over, or is back from its disk, may lack
 RUNNING_SECONDS = 2 * 3600.0  # keys of a running stream live this long beyond the last refresh
 REFRESH_SECONDS = 900.0
 DEAD_SECONDS = 86_400.0  # longer than any process stays stopped and then goes on

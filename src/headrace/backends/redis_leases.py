@@ -67,6 +67,8 @@ class Leases:
             except FAILURES as error:
                 self._expired.clear()  # what was seen before a pause of the server says nothing after it
                 self._server.away.begin(error)
+                if isinstance(error, ReplyError):
+                    self._server.close()  # it may only follow the one that has taken over, at the same address
                 self._mirror.vigil.beat(answered=False)
                 if self._loop.time() - self._heard > rk.AWAY_SECONDS:
                     self._followers.lose()

@@ -80,7 +80,12 @@ class Link:
 
     def ask_blocking(self, call: Callable[[], Awaitable[T]]) -> T:
         """The same for a thread without a loop. Raises TimeoutError."""
-        return asyncio.run_coroutine_threadsafe(_called(call), self.loop).result(ASK_SECONDS)
+        asked = asyncio.run_coroutine_threadsafe(_called(call), self.loop)
+        try:
+            return asked.result(ASK_SECONDS)
+        except TimeoutError:
+            asked.cancel()  # nobody takes its answer, which may be a hold on something
+            raise
 
     def release(self, replica: Replica) -> None:
         """A reader has gone; from any thread."""

@@ -150,6 +150,7 @@ class Mirror:
         try:
             if self._wire is None:
                 self._wire = await self._server.connect()
+                self._wire.on_break = self._doubt
             await self._flush(self._wire, picked)
         except FullError as error:
             self._again(picked)
@@ -189,6 +190,14 @@ class Mirror:
         if wire is not None:
             wire.close()
 
+    def _doubt(self) -> None:
+        """With the connection, what the server was told last may be lost: ends that nobody would tell it again."""
+        since = self._loop.time() - rk.FORGOTTEN_SECONDS
+        for mirrored in self.streams.values():
+            if mirrored.done and not mirrored.fenced and mirrored.told > since:
+                mirrored.restart()
+                self._mark(mirrored)
+
     async def _flush(self, wire: Wire, picked: Sequence[Mirrored]) -> None:
         await self._open(wire, [mirrored for mirrored in picked if not mirrored.opened])
         sent = self._collect(picked)
@@ -198,6 +207,7 @@ class Mirror:
         if after:
             await self._exchange(wire, after)
         for mirrored in ending:
+            mirrored.told = self._loop.time()
             mirrored.finish()
             self._dirty.pop(mirrored.stream_id, None)
 

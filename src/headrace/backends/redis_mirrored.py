@@ -40,6 +40,7 @@ class Mirrored:
         "opened",
         "sent",
         "stream_id",
+        "told",
         "vigil",
     )
 
@@ -53,6 +54,7 @@ class Mirrored:
         self.ending = False  # the end is there, its bookkeeping not yet
         self.done = False
         self.fenced = False
+        self.told = 0.0  # when the server had its end, in seconds of the loop
         self.sent = 0
         self.marks: list[tuple[int, int]] = []  # now and then: the number and the bytes sent by then
         self.next_mark = rk.TRIM_BYTES

@@ -12,6 +12,7 @@ OnReader = Callable[[str, bool], None]
 
 SAY_SECONDS = 20.0  # between two words of a worker that reads
 GONE_SECONDS = 50.0  # two of them may be lost
+SAID_STREAMS = 256  # in one word: one for each would take longer than a heartbeat may, and push others' words out
 
 
 class RemoteReaders:

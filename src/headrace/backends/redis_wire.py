@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
@@ -171,6 +171,8 @@ class Wire(asyncio.Protocol):
         self._waiting: deque[tuple[asyncio.Future[list[Any]], list[Any], int]] = deque()
         self._transport: asyncio.Transport | None = None
         self._error = "not connected"
+        self.on_break: Callable[[], None] = _nothing
+        """Called once, when nothing more can be asked here."""
 
     @classmethod
     async def connect(cls, address: Address, patience: float) -> Wire:
@@ -246,7 +248,12 @@ class Wire(asyncio.Protocol):
             return
         self._error = why
         transport.abort()
+        self.on_break()
         while self._waiting:
             asked, _, _ = self._waiting.popleft()
             if not asked.done():
                 asked.set_exception(ConnectionError(why))
+
+
+def _nothing() -> None:
+    """Nobody asks."""

@@ -217,7 +217,7 @@ export class Follower {
     const refusal = broken instanceof HeadraceError ? broken : undefined;
     const started = this.#named || this.#heard;
     const facts = { ...refusal, streamId: this.#id, position: this.#position, cause: broken };
-    if (!this.#heard && this.#start.method === "POST") {
+    if (!this.#heard && this.#start.method === "POST" && !this.#stopping) {
       this.#id = undefined; // its name may have been cut in the middle: asked again, the same key is the same stream
     } else if (started && !this.#address()) {
       throw new HeadraceError("not_resumable", "The connection broke, and this stream has no address to go on at.", facts);

@@ -242,6 +242,23 @@ describe("ending", () => {
     await expect.poll(() => server.asked.map(({ method }) => method)).toEqual(["POST", "DELETE"]);
   });
 
+  it("what was stopped is not asked again where the line breaks before its first word", async () => {
+    let cutting: (() => void) | undefined;
+    const { server, client } = await serve((asked, response) => {
+      if (asked.method === "POST") {
+        response.writeHead(200, HEAD).flushHeaders();
+        cutting = () => response.destroy();
+      } else if (asked.method === "DELETE") response.writeHead(204).end(cutting);
+      else response.writeHead(200, HEAD).end(`id: 1\ndata: {"type": "finish", "reason": "cancelled"}\n\ndata: [DONE]\n\n`);
+    });
+    const stream = client.chat(REQUEST);
+    const reading = collected(stream);
+    await expect.poll(() => stream.id).toBe(STREAM_ID);
+    await stream.stop();
+    expect(await reading).toMatchObject([{ type: "finish", reason: "cancelled" }]);
+    expect(server.asked.map(({ method }) => method)).toEqual(["POST", "DELETE", "GET"]);
+  });
+
   it("a stop is over at once where the server refuses the start", async () => {
     let refuse: (() => void) | undefined;
     const { server, client } = await serve((_, response) => {
