@@ -115,7 +115,8 @@ def test_a_whole_answer_ends_well_and_names_its_stream(front: Front) -> None:
     with ScriptedUpstream([Send(chat_answer("Hel", "lo"))]) as upstream, front.client() as client:
         with front.stream(client, upstream.url) as response:
             text = response.read().decode()
-        assert text.endswith("data: [DONE]\n\n")
+            assert text.endswith("data: [DONE]\n\n")
+        assert "max-age" in response.headers["strict-transport-security"]
         assert response.headers["x-stream-id"]
 
 
