@@ -139,7 +139,9 @@ def test_nginx_lets_one_address_try_passwords_only_so_often(front: Front) -> Non
         return  # Caddy has no such limit of its own
     with front.client() as client:
         extensions = {"sni_hostname": NAME}
-        tried = [client.post("/sign/in", json={}, extensions=extensions).status_code for _ in range(40)]
-        assert tried[0] != 429
-        assert tried[-1] == 429
+        tried = [client.post("/sign/in", json={}, extensions=extensions) for _ in range(40)]
+        assert tried[0].status_code != 429
+        assert tried[-1].status_code == 429
+        assert tried[-1].json()["code"] == "too_many_requests"
+        assert tried[-1].headers["retry-after"] == "60"
         assert client.get("/sign/in", extensions=extensions).status_code != 429
