@@ -1,4 +1,4 @@
-"""Clients that never have their request whole are let go of; those that wait for an answer are not."""
+"""Clients that never have their request whole, or send without end, are let go of; who waits for an answer is not."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from headrace.commands.connections import bounded
 
 PATIENCE = 20.0
 IMPATIENCE = 0.5
+MAX_BODY = 100_000
+CHUNKED = b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
 WHOLE = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 BEGUN = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nab"
 
@@ -30,8 +32,8 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[int]:
-    protocol = type("Impatient", (bounded(30),), {"request_seconds": IMPATIENCE})
+async def serving(seconds: float = IMPATIENCE) -> AsyncIterator[int]:
+    protocol = type("Impatient", (bounded(30, MAX_BODY),), {"request_seconds": seconds})
     server = uvicorn.Server(uvicorn.Config(application, http=protocol, lifespan="off", ws="none", log_config=None))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         running = asyncio.create_task(server._serve([listener]))
@@ -62,6 +64,39 @@ async def test_an_answer_may_take_longer_and_so_may_the_next_request_to_come() -
         writer.write(BEGUN)
         with suppress(ConnectionResetError):
             assert await reader.read() == b""
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    ("begun", "status"),
+    [
+        (b"GET /", b" 431 "),
+        (b"GET / HTTP/1.1\r\nX: ", b" 431 "),
+        (CHUNKED + b"0\r\nX: ", b""),
+        (CHUNKED + b"1;", b""),
+    ],
+)
+async def test_what_is_sent_without_end_is_not_kept(begun: bytes, status: bytes) -> None:
+    async with serving(seconds=PATIENCE) as port, asyncio.timeout(PATIENCE):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(begun)
+        with suppress(ConnectionError):
+            while not reader.at_eof():
+                writer.write(b"x" * 10_000)
+                await writer.drain()
+                await asyncio.sleep(0)
+        with suppress(ConnectionError):
+            assert status in await reader.read()
+        writer.close()
+
+
+async def test_large_heads_and_bodies_pass() -> None:
+    async with serving(seconds=PATIENCE) as port, asyncio.timeout(PATIENCE):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        head = b"POST / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 32_000
+        for _ in range(3):
+            writer.write(head + b"\r\nContent-Length: 100000\r\n\r\n" + b"x" * MAX_BODY)
+            assert b"200 OK" in await reader.readuntil(b"ok")
         writer.close()
 
 

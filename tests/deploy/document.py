@@ -1,4 +1,8 @@
-"""The lines that docs/deploying.md tells people to run, as they stand there."""
+"""The lines that docs/deploying.md tells people to run, as they stand there.
+
+For a bare Debian machine `python3 tests/deploy/document.py >walk.sh` writes them down; change the password there, and
+give `createuser` the same.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,9 @@ from pathlib import Path
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs/deploying.md").read_text()
 _HERE_DOCUMENT = re.compile(r"<<'(\w+)'")
+
+
+WALK = "Step by step on a Debian machine"
 
 
 def section(heading: str) -> str:
@@ -34,3 +41,7 @@ def step(text: str, title: str) -> list[str]:
     found = re.search(rf"^\d+\. \*\*{re.escape(title)}\*\*(.*)$", text, re.MULTILINE)
     assert found, title
     return [span for span in re.findall(r"`([^`]+)`", found[1]) if span.startswith(("headrace ", "systemctl "))]
+
+
+if __name__ == "__main__":
+    print("set -eux", *commands(section(WALK)), sep="\n")

@@ -115,7 +115,8 @@ def test_a_whole_answer_ends_well_and_names_its_stream(front: Front) -> None:
     with ScriptedUpstream([Send(chat_answer("Hel", "lo"))]) as upstream, front.client() as client:
         with front.stream(client, upstream.url) as response:
             text = response.read().decode()
-        assert text.endswith("data: [DONE]\n\n")
+            assert text.endswith("data: [DONE]\n\n")
+        assert "max-age" in response.headers["strict-transport-security"]
         assert response.headers["x-stream-id"]
 
 
@@ -138,7 +139,9 @@ def test_nginx_lets_one_address_try_passwords_only_so_often(front: Front) -> Non
         return  # Caddy has no such limit of its own
     with front.client() as client:
         extensions = {"sni_hostname": NAME}
-        tried = [client.post("/sign/in", json={}, extensions=extensions).status_code for _ in range(40)]
-        assert tried[0] != 429
-        assert tried[-1] == 429
+        tried = [client.post("/sign/in", json={}, extensions=extensions) for _ in range(40)]
+        assert tried[0].status_code != 429
+        assert tried[-1].status_code == 429
+        assert tried[-1].json()["code"] == "too_many_requests"
+        assert tried[-1].headers["retry-after"] == "60"
         assert client.get("/sign/in", extensions=extensions).status_code != 429

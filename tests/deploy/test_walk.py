@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from headrace.testing import Hold, ScriptedUpstream, Send, chat_answer, chunk, sse, stream_head
-from tests.deploy.document import commands, section, step
+from tests.deploy.document import WALK, commands, section, step
 from tests.deploy.machine import Machine
 from tests.deploy.test_proxies import NAME, Front
 from tests.live import CHAT, MESSAGES, STREAM
@@ -65,7 +65,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 
 def test_from_nothing_to_a_restored_backup(machine: Machine) -> None:
     """Every line of the section, in its order."""
-    text = section("Step by step on a Debian machine")
+    text = section(WALK)
     shown = "".join(machine.run(command) for command in commands(text))
     found = re.search(rf"https://{NAME}/sign/link#\S+", shown)
     assert found, "the link for the first owner, at the name that people type"

@@ -79,6 +79,7 @@ def test_people_by_their_operator(tmp_path: Path) -> None:
     printed = prepare(tmp_path, **people)
     secret = re.search(r"https://chat\.example\.com/sign/link#(\S+)", printed)
     assert secret, printed
+    assert "Nobody has an account" in headrace(tmp_path, "users", "list", **people).stdout
     assert "/sign/link#" in headrace(tmp_path, "users", "first-owner", **people).stdout
     with LiveServer.uvicorn(tmp_path, **people) as server:
         given = {"secret": secret[1], "name": "ann", "password": "a long enough phrase"}

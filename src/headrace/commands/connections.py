@@ -1,5 +1,5 @@
-"""A client's connection that is given up when the client takes nothing of what it is sent, or never has its request
-whole. It costs nothing an event.
+"""A client's connection that is given up when the client takes nothing of what it is sent, never has its request whole,
+or makes it larger than any may be. It costs nothing an event.
 
 What is queued for a client is bounded: by the system's buffer for the socket (`listening.py`), and by uvicorn's in
 front of it. Whoever was cut off can resume.
@@ -20,6 +20,13 @@ REQUEST_SECONDS = 300.0
 for ever."""
 
 
+MAX_HEAD = 64 * 1024
+"""Bytes of a request before its body. Proxies let less through."""
+MAX_FRAMING = 2
+"""How often a body's bound all that is sent may be: chunks have sizes. Behind the last there may be fields again."""
+TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """Watches while writing is paused, which is when both buffers are full. Any progress starts the time anew.
 
@@ -28,6 +35,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     stall_seconds = 30.0
     request_seconds = REQUEST_SECONDS
+    max_request = 0
+    _received = 0
+    _in_head = True
     _timer: asyncio.TimerHandle | None = None
     _arriving: asyncio.TimerHandle | None = None
 
@@ -35,9 +45,20 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._expect()
 
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._arriving is not None:
+            self._received += len(data)
+            self._bound()
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._received, self._in_head = 0, True
         self._expect()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         self._stop_expecting()
@@ -55,6 +76,15 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_watching()
         self._stop_expecting()
         super().connection_lost(exc)
+
+    def _bound(self) -> None:
+        """Of what is not whole yet the parser keeps all: uvicorn's other one has a bound of its own."""
+        if self._in_head and self._received > MAX_HEAD:
+            if self.cycle is None or self.cycle.response_complete:
+                self.transport.write(TOO_LARGE)
+            self.transport.close()
+        elif self._received > self.max_request:
+            self.transport.abort()
 
     def _expect(self) -> None:
         if self._arriving is None:
@@ -92,6 +122,7 @@ def _in_system(connection: Any) -> int:
     return int.from_bytes(held, sys.byteorder)
 
 
-def bounded(stall_seconds: float) -> type[Any]:
-    """The protocol with this patience."""
-    return type("BoundedProtocol", (BoundedProtocol,), {"stall_seconds": stall_seconds})
+def bounded(stall_seconds: float, max_body_bytes: int) -> type[Any]:
+    """The protocol with this patience, for bodies of this size."""
+    largest = MAX_HEAD + MAX_FRAMING * max_body_bytes
+    return type("BoundedProtocol", (BoundedProtocol,), {"stall_seconds": stall_seconds, "max_request": largest})

@@ -62,7 +62,10 @@ def _named(name: str) -> Any:
 def _list() -> int:
     from django.contrib.auth import get_user_model
 
-    for user in get_user_model().objects.order_by("pk"):
+    users = get_user_model().objects.order_by("pk")
+    if not users:
+        say("Nobody has an account yet: headrace users first-owner")
+    for user in users:
         seen = f"{user.last_login:%F}" if user.last_login else "never"
         roles = ", ".join(f"{each.role} of {each.project}" for each in _memberships(user))
         notes = [note for note, said in (("operator", user.is_superuser), ("closed", not user.is_active)) if said]

@@ -79,7 +79,7 @@ def configuration(settings: Settings, proxies: str = "") -> uvicorn.Config:
     return uvicorn.Config(
         APPLICATION,
         loop="uvloop",
-        http=bounded(settings.stall_seconds),
+        http=bounded(settings.stall_seconds, settings.max_body_bytes),
         lifespan="on",
         ws="none",
         log_config=None,  # the settings decide about logs
