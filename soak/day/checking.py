@@ -14,7 +14,7 @@ from soak.day.asking import NOBODY, Told
 from soak.day.plan import PROJECTS
 from soak.scenarios import Figures
 
-APART_SECONDS = 5.0
+APART_SECONDS = 20.0
 """Of real time, between asking and the row's beginning: a machine may be busy."""
 SUMS = ("streams", "input_tokens", "output_tokens", "attempts", "cost")
 GROUPS = {"model": ("provider", "model"), "outcome": ("outcome",), "caller": ("caller",)}

@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,15 +15,16 @@ from pathlib import Path
 from headrace.backends.children import start_python
 from soak.cluster import cluster
 from soak.day.asking import NOBODY, NOWHERE, Asking, Told
-from soak.day.checking import GROUPS, check_attempts, check_callers, check_rows, check_totals, rows_of
+from soak.day.checking import GROUPS, Row, check_attempts, check_callers, check_rows, check_totals, rows_of
 from soak.day.plan import CLOCK_VARIABLE, OWNER, PROJECTS, WEIGHTS, Clock, Model, act, asker, model
 from soak.day.providers import Providers
 from soak.scenarios import Figures
 
 FEWEST = 20
 """Streams, however long the server took to start."""
-SETTLE_SECONDS = 2.0
-"""For the rows of the last streams, which are written within one."""
+WRITTEN_SECONDS = 30.0
+"""For the rows of the last streams, which are written within one where the machine is not busy."""
+LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,7 @@ async def live(day: Day) -> Figures:
                 asking = Asking(running.client(), known, providers.url, "")
                 asking.stored = await _stored(asking)
                 told = await _streams(day, clock, asking)
-                await asyncio.sleep(SETTLE_SECONDS)
-                rows = rows_of(day.folder / "headrace.sqlite3")
+                rows = await _written(day.folder / "headrace.sqlite3", len(told))
                 figures = check_rows(rows, told, clock.speed)
                 check_callers(rows, told)
                 check_attempts(rows, providers.asked.total())
@@ -112,8 +113,16 @@ def _asked(project: str, what: str, whom: Model) -> Model | None:
     return None if what == "stored" and project == PROJECTS[0] else whom
 
 
+async def _written(database: Path, count: int) -> list[Row]:
+    """The rows, as soon as there are so many; those that there are where some never come."""
+    deadline = time.monotonic() + WRITTEN_SECONDS
+    while len(rows := rows_of(database)) < count and time.monotonic() < deadline:
+        await asyncio.sleep(LOOK_SECONDS)
+    return rows
+
+
 async def _totals(clock: Clock, asking: Asking) -> dict[tuple[str, str], list[dict[str, object]]]:
-    found, begin = {}, datetime.fromtimestamp(clock.shown - SETTLE_SECONDS, UTC)
+    found, begin = {}, datetime.fromtimestamp(clock.shown, UTC)
     for project in PROJECTS:
         for by in GROUPS:
             path = f"/api/projects/{project}/stats/totals/?by={by}&from={begin:%Y-%m-%dT%H:%M:%SZ}"

@@ -52,7 +52,9 @@ async def test_another_worker_tells_it_and_it_expires_with_the_stream(server: Ru
     async with workers(server.url, 2) as (one, other):
         await produce(one, "a", "p")
         assert await told(one, "a") == await told(other, "a") == {"name": "a"}
-        left = [await one._ask("PTTL", key) for key in (rk.Keys().wire("a"), rk.Keys().wires, rk.Keys().wire_sizes)]
+        names = await one._ask("KEYS", rk.Keys().wire("*").replace("wire:", "wire"))
+        assert len(names) == 5
+        left = [await one._ask("PTTL", name) for name in names]
         assert all(0 < each <= one.replay_seconds * 1000 for each in left)
 
 
@@ -69,9 +71,27 @@ async def test_a_project_that_captures_much_pushes_out_its_own(
         await produce(one, "quiet2", "quiet")
         kept = {key.decode().rpartition(":")[2] for key in await one._ask("KEYS", rk.Keys().wire("*"))}
         assert kept == {"quiet1", "other1", "quiet2", "noisy7", "noisy8", "noisy9"}
-        assert await one._ask("ZCARD", rk.Keys().wires) == await one._ask("HLEN", rk.Keys().wire_sizes) == 6
+        wires, sizes, held, of, _ = rk.Keys().wire_books
+        assert await one._ask("ZCARD", wires) == await one._ask("HLEN", sizes) == 6
+        for project, count in (("quiet", 2), ("other project", 1), ("noisy", 3)):
+            assert int(await one._ask("HGET", held, project)) == count * LEAST
+            assert await one._ask("ZCARD", of + project) == count
+        known = await other.known("noisy0")
         monkeypatch.setattr(rk, "LOOK_AGAIN_SECONDS", ())
-        assert await told(other, "noisy0") is None
+        assert await other.wire(known) is None
+
+
+async def test_what_has_expired_makes_room(server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rk, "WIRE_LEAST", LEAST)
+    monkeypatch.setattr(rk, "WIRES_BYTES", 2 * LEAST)
+    async with workers(server.url, 1) as (one,):
+        wires, sizes, held, *_ = rk.Keys().wire_books
+        for name in ("a", "b"):
+            await produce(one, name, "p")
+        await one._ask("ZADD", wires, 1, "b")  # its time is over
+        await produce(one, "c", "q")
+        assert sorted(await one._ask("HKEYS", sizes)) == [b"a", b"c"]
+        assert await one._ask("HGETALL", held) == [b"p", b"100", b"q", b"100"]
 
 
 async def test_one_that_is_just_being_written_is_waited_for(server: RunningServer) -> None:

@@ -217,6 +217,15 @@ async def test_a_moment_is_looked_at_more_closely_and_left_again(counted: LiveSe
     await expect(page.locator("main dl").first).to_contain_text(f"Streams{sum(ASKED.values())}")
 
 
+async def test_a_moment_is_named(page: Page) -> None:
+    field = page.get_by_label("What happened at")
+    await field.fill("2026-03-15T14:03")
+    await field.press("Enter")
+    then = page.get_by_role("group", name="Time", exact=True)
+    await expect(then).to_contain_text("Mar 15, 13:58 – 14:08")
+    await expect(page.get_by_text("No streams in this time")).to_be_visible()
+
+
 async def test_a_finger_reads_before_it_looks_closer(counted: LiveServer, browser: Browser) -> None:
     page = await statistics(browser, counted, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     outcomes = figure(page, "Outcomes")

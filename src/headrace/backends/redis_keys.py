@@ -13,6 +13,8 @@
     wire:<stream>     string    what went over the wire for a stream that has ended, without keys: deflated JSON
     wires             zset      those streams → when that expires
     wires:sizes       hash      those streams → its size and project
+    wires:held        hash      project → what its wires take together
+    wires:of:<name>   zset      of one project, those streams → when that expires
     claim:<name>      string    what was claimed under this name, until it expires
     open:<name>       hash      worker → how many streams it runs under this name, where their number is limited
     epoch             string    lost with the data: tells a server that was emptied from one that was away
@@ -51,8 +53,8 @@ LISTED_STREAMS = 1000  # of one project, newest first
 MIRROR_BYTES = 16 * 1024 * 1024  # of one stream; over it the oldest go, and their cursors expire
 TRIM_BYTES = 1024 * 1024  # trimmed in steps of this
 BATCH_BYTES = 64  # about what an entry costs beside its data: bounds the length as well
-WIRES_BYTES = 64 * 1024 * 1024  # of all wires together, shared out between projects as in one process
-WIRE_LEAST = 64 * 1024  # what each counts for at least: bounds their number as well
+WIRES_BYTES = 32 * 1024 * 1024  # of all wires together, deflated, shared out between projects as in one process
+WIRE_LEAST = 16 * 1024  # what each counts for at least: bounds their number to a millisecond of the script
 RELIEVED_STREAMS = 32  # dropped at a time where the server is full
 
 RUNNING, ENDED, LOST = b"t", b"e", b"l"
@@ -98,8 +100,9 @@ class Keys:
         return f"{self.prefix}wires"
 
     @property
-    def wire_sizes(self) -> str:
-        return f"{self.prefix}wires:sizes"
+    def wire_books(self) -> tuple[str, ...]:
+        """What the script about wires goes by: `KEEP_WIRE`."""
+        return self.wires, f"{self.wires}:sizes", f"{self.wires}:held", f"{self.wires}:of:", self.wire("")
 
     @property
     def leases(self) -> str:
@@ -223,42 +226,42 @@ return redis.call('SMEMBERS', running)
 
 # Keeps a wire. Where there is no more room, the oldest of the project that has most go: see `capture_room`.
 KEEP_WIRE = Script("""
-local wires, sizes, prefix, id, project, data = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3]
+local wires, sizes, held, of, prefix = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local id, project, data = ARGV[1], ARGV[2], ARGV[3]
 local replay, most, least = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function drop(stream)
+  local size, whose = string.match(redis.call('HGET', sizes, stream) or '0 ', '^(%d+) (.*)$')
   redis.call('UNLINK', prefix .. stream)
   redis.call('ZREM', wires, stream)
+  redis.call('ZREM', of .. whose, stream)
   redis.call('HDEL', sizes, stream)
+  if redis.call('HINCRBY', held, whose, -size) <= 0 then redis.call('HDEL', held, whose) end
+  return tonumber(size)
 end
-for _, over in ipairs(redis.call('ZRANGEBYSCORE', wires, '-inf', now)) do drop(over) end
+for _, over in ipairs(redis.call('ZRANGEBYSCORE', wires, '-inf', now, 'LIMIT', 0, 64)) do drop(over) end
 local size = math.max(#data, least)
-local total, held, of, taken = size, {[project] = size}, {}, redis.call('HGETALL', sizes)
-for i = 1, #taken, 2 do
-  local bytes, whose = string.match(taken[i + 1], '^(%d+) (.*)$')
-  of[taken[i]] = {tonumber(bytes), whose}
-  held[whose] = (held[whose] or 0) + bytes
-  total = total + bytes
+local total, bytes, flat = size, {[project] = 0}, redis.call('HGETALL', held)
+for i = 1, #flat, 2 do
+  bytes[flat[i]] = tonumber(flat[i + 1])
+  total = total + bytes[flat[i]]
 end
-for _ = 1, #taken / 2 do
-  if total <= most then break end
+bytes[project] = bytes[project] + size
+while total > most do
   local largest = project
-  for whose, bytes in pairs(held) do if bytes > held[largest] then largest = whose end end
-  for _, stream in ipairs(redis.call('ZRANGE', wires, 0, -1)) do
-    if of[stream] and of[stream][2] == largest then
-      held[largest] = held[largest] - of[stream][1]
-      total = total - of[stream][1]
-      drop(stream)
-      break
-    end
-  end
+  for whose, count in pairs(bytes) do if count > bytes[largest] then largest = whose end end
+  local oldest = redis.call('ZRANGE', of .. largest, 0, 0)[1]
+  if not oldest then return 0 end
+  local freed = drop(oldest)
+  bytes[largest], total = bytes[largest] - freed, total - freed
 end
-if total > most then return 0 end
 redis.call('SET', prefix .. id, data, 'PX', replay)
 redis.call('ZADD', wires, now + replay, id)
+redis.call('ZADD', of .. project, now + replay, id)
 redis.call('HSET', sizes, id, string.format('%d %s', size, project))
-for _, key in ipairs({wires, sizes}) do redis.call('PEXPIRE', key, replay) end
+redis.call('HINCRBY', held, project, size)
+for _, key in ipairs({wires, sizes, held, of .. project}) do redis.call('PEXPIRE', key, replay) end
 return 1
 """)
 

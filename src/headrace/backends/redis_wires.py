@@ -60,7 +60,7 @@ class Wires:
 
     async def _share(self, stream_id: str, project: str, wire: Wire) -> None:
         data = await asyncio.to_thread(_packed, wire)
-        keys = self._keys.wires, self._keys.wire_sizes, self._keys.wire("")
+        keys = self._keys.wire_books
         bounds = self._replay_ms, rk.WIRES_BYTES, rk.WIRE_LEAST
         try:
             await self._ask("EVAL", rk.KEEP_WIRE.text, len(keys), *keys, stream_id, project, data, *bounds)

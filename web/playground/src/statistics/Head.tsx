@@ -3,7 +3,7 @@
 import { useLanguage } from "../words";
 import type { Looking } from "./looking";
 import { moment } from "./numbers";
-import { RANGES, beside, spanOf } from "./range";
+import { RANGES, around, beside, spanOf } from "./range";
 import { useStatisticsWords } from "./words";
 
 interface Shown extends Pick<Looking, "given" | "looked" | "go" | "look"> {
@@ -25,7 +25,7 @@ export function Head({ given, looked, go, look, projects, project, callerName }:
           {projects.map((each) => <option key={each}>{each}</option>)}
         </select>
       )}
-      {looked.to !== undefined && <Then looked={looked} look={look} />}
+      {looked.to === undefined ? <Moment look={look} /> : <Then looked={looked} look={look} />}
       <div className="flex rounded-lg border border-line bg-card p-0.5" role="group" aria-label={words.range}>
         {RANGES.map((each) => {
           const chosen = each === looked.range && looked.to === undefined;
@@ -39,6 +39,15 @@ export function Head({ given, looked, go, look, projects, project, callerName }:
 function Chip({ name, onClick }: { name: string; onClick: () => void }): React.JSX.Element {
   const words = useStatisticsWords();
   return <button className="button h-8 max-w-56 text-xs" type="button" onClick={onClick}><span className="truncate">{name}</span> <span aria-hidden="true">×</span><span className="sr-only">{words.all}</span></button>;
+}
+
+/** The way to a moment that somebody names; the field is in their own time and spelling. */
+function Moment({ look }: Pick<Shown, "look">): React.JSX.Element {
+  const words = useStatisticsWords();
+  const go = ({ target }: React.FocusEvent<HTMLInputElement>): void => {
+    if (target.value) look(around(new Date(target.value).getTime()));
+  };
+  return <input className="field h-9 w-44 px-2 py-0 text-xs text-quiet max-sm:min-w-0 max-sm:flex-1" type="datetime-local" aria-label={words.moment} title={words.moment} onBlur={go} onKeyDown={(event) => event.key === "Enter" && event.currentTarget.blur()} />;
 }
 
 /** A time that is over, with the way to those before and after it and back to now. */

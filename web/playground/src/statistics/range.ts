@@ -49,10 +49,15 @@ export function closer(range: Range, edge: number): Looked | undefined {
     case "24h":
       return { range: "1h", to: floor(edge, "hour") + HOUR };
     case "1h":
-      return { range: CLOSEST, to: edge + LENGTHS[CLOSEST] / 2 };
+      return around(edge);
     default:
       return undefined;
   }
+}
+
+/** As close as it gets, with the moment in the middle. */
+export function around(moment: number): Looked {
+  return { range: CLOSEST, to: moment + LENGTHS[CLOSEST] / 2 };
 }
 
 /** The same length, one step earlier (-1) or later (1); what would lie in the future altogether ends now. */
