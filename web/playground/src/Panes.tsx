@@ -78,7 +78,7 @@ function Strip({ panes, shown, onShow }: Listed): React.JSX.Element {
   const known = ({ configId }: Pane): string => models?.find((model) => model.configId === configId)?.name ?? (models ? words.modelGone : "…");
   const named = (pane: Pane, at: number): string => (hidden ? `${words.hiddenModel} ${String.fromCharCode(65 + at)}` : known(pane));
   return (
-    <nav className="grid shrink-0 auto-cols-fr grid-flow-col gap-1 px-3 pb-2 beside:hidden" aria-label={words.panes}>
+    <nav className="grid shrink-0 auto-cols-fr grid-flow-col gap-1 px-3 pb-2 md:px-4 beside:hidden" aria-label={words.panes}>
       {panes.map((pane, at) => (
         <button key={pane.id} className="flex h-8 min-w-0 items-center justify-center gap-1.5 rounded-lg px-2 text-xs font-medium text-quiet aria-current:bg-card aria-current:text-text aria-current:shadow-sm" type="button"
           aria-current={at === shown ? "true" : undefined} aria-label={filling(words.paneOf, { place: at + 1, count: panes.length, name: named(pane, at) })} onClick={() => onShow(at)}>
