@@ -213,6 +213,22 @@ async def test_settings_and_presets_are_one_touch_away(
     await closed(page)
 
 
+async def test_the_fields_of_a_dialog_stay_above_a_keyboard(
+    server: LiveServer, browser: Browser, upstream: ScriptedUpstream
+) -> None:
+    page = await playground(browser, server.url, [stored(server, upstream, "a")], **PHONE)
+    await page.locator("main [aria-haspopup=listbox]").tap()
+    await page.get_by_role("option", name="Add a model").tap()
+    dialog = page.get_by_role("dialog")
+    key = dialog.get_by_label("API key")
+    await key.tap()
+    await page.evaluate(SAFARI, ABOVE_KEYBOARD)
+    await holds(key, ENDS_ABOVE, ABOVE_KEYBOARD)
+    await holds(dialog, ENDS_ABOVE, ABOVE_KEYBOARD)
+    await expect(dialog.get_by_role("button", name="Close")).to_be_in_viewport(ratio=1)
+    await closed(page)
+
+
 async def test_a_list_that_opens_brings_no_keyboard_and_fits_above_one(
     server: LiveServer, browser: Browser, upstream: ScriptedUpstream
 ) -> None:

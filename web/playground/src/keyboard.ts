@@ -8,7 +8,9 @@ export function aboveKeyboard(seen = visualViewport): void {
   if (!seen) return;
   const fit = (): void => {
     document.documentElement.style.setProperty("--page-height", `${seen.height * seen.scale}px`); // enlarged, a page is no smaller
-    if (seen.scale === 1) scrollTo(0, 0); // Safari has moved it up, to where the box was
+    if (seen.scale === 1) scrollTo(0, 0); // Safari has moved it up, to where the field was
+    const field = document.activeElement?.closest("input, textarea");
+    if (TOUCH.matches) field?.scrollIntoView({ block: "nearest" });
   };
   seen.addEventListener("resize", fit);
 }
