@@ -24,6 +24,7 @@ PHONE: dict[str, Any] = {
     "is_mobile": True,
 }
 LONG = "\n\n".join(f"Paragraph {number} of an answer that fills a phone more than once." for number in range(40))
+FIELDS = " ".join(f"{{{{field {number}}}}}" for number in range(12))
 UNENDED: list[Any] = [Send(stream_head() + chunk(sse({"choices": [{"index": 0, "delta": {"content": LONG}}]}))), Hold()]
 SAFARI = """(height) => {
   Object.defineProperty(visualViewport, "height", { value: height, configurable: true });
@@ -151,8 +152,9 @@ async def test_the_box_stays_above_the_keyboard_and_the_view_at_the_end(
     await page.locator("#prompt").tap()
     await page.set_viewport_size({"width": WIDTH, "height": ABOVE_KEYBOARD})
     await above(page, ABOVE_KEYBOARD)
-    await page.fill("#prompt", "a question\n" * 30)
-    await above(page, ABOVE_KEYBOARD)
+    for text in (FIELDS, "a question\n" * 30):
+        await page.fill("#prompt", text)
+        await above(page, ABOVE_KEYBOARD)
     await page.get_by_role("button", name="Send").tap()
     await expect(page.locator("#prompt")).not_to_be_focused()  # the keyboard goes
     await expect(page.get_by_text("Paragraph 39").first).to_be_in_viewport()
@@ -208,6 +210,22 @@ async def test_settings_and_presets_are_one_touch_away(
     await expect(page.get_by_role("menuitem", name=settings)).to_be_focused()
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("dialog", name=settings)).to_be_visible()
+    await closed(page)
+
+
+async def test_the_fields_of_a_dialog_stay_above_a_keyboard(
+    server: LiveServer, browser: Browser, upstream: ScriptedUpstream
+) -> None:
+    page = await playground(browser, server.url, [stored(server, upstream, "a")], **PHONE)
+    await page.locator("main [aria-haspopup=listbox]").tap()
+    await page.get_by_role("option", name="Add a model").tap()
+    dialog = page.get_by_role("dialog")
+    key = dialog.get_by_label("API key")
+    await key.tap()
+    await page.evaluate(SAFARI, ABOVE_KEYBOARD)
+    await holds(key, ENDS_ABOVE, ABOVE_KEYBOARD)
+    await holds(dialog, ENDS_ABOVE, ABOVE_KEYBOARD)
+    await expect(dialog.get_by_role("button", name="Close")).to_be_in_viewport(ratio=1)
     await closed(page)
 
 

@@ -17,7 +17,7 @@ export function BeforeAsking({ values, onValues }: Filling): React.JSX.Element {
   const blinded = useBlinded();
   const names = variablesOf(draft);
   return (
-    <div className="mb-1.5 space-y-1.5 empty:hidden">
+    <div className="-mx-1 -mt-1 mb-0.5 max-h-[calc(var(--page-height)*0.3)] space-y-1.5 overflow-y-auto p-1 empty:hidden">
       {refused && <p className="rounded-lg bg-bad-soft px-3 py-1.5 text-sm text-bad" role="alert">{refused.file} {words[refused.why]}</p>}
       {blinded && <p className="rounded-lg border border-line bg-card px-3 py-1.5 text-sm text-quiet" role="status">{blinded} {words.textOnly}</p>}
       <Filled />

@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "react";
 
 import { PaneView } from "./PaneView";
 import { MOST_PANES, isRunning, namesHidden, type Pane } from "./state";
-import { store, useStore } from "./store";
+import { useStore } from "./store";
 import { filling, useWords } from "./words";
 
 const WIDTHS = ["", "beside:grid-cols-1", "beside:grid-cols-2", "beside:grid-cols-2 beside:xl:grid-cols-3", "beside:grid-cols-2 beside:2xl:grid-cols-4"];
@@ -32,29 +32,33 @@ export function Panes({ onAdd, ...opening }: Opening): React.JSX.Element {
 
 interface Shown {
   box: React.RefObject<HTMLElement | null>;
-  /** The id of the pane that is looked at. */
-  shown: string | undefined;
-  show: (id: string) => void;
+  /** The place of the pane that is looked at. */
+  shown: number;
+  show: (place: number) => void;
 }
 
-/** Follows what is swiped; a pane that is added is shown. */
+/** Follows what is swiped; a pane that is added beside others is shown. */
 function useShown(panes: readonly Pane[]): Shown {
   const box = useRef<HTMLElement>(null);
-  const [shown, setShown] = useState<string>();
+  const [shown, setShown] = useState(0);
   const ids = panes.map(({ id }) => id).join();
   const before = useRef(ids);
-  const show = (id: string): void => box.current?.children[ids.split(",").indexOf(id)]?.scrollIntoView({ block: "nearest", inline: "center" });
+  const show = (place: number): void => box.current?.children[place]?.scrollIntoView({ block: "nearest", inline: "center" });
   useEffect(() => {
-    const { current: place } = box;
     const known = before.current.split(",");
-    const added = ids.split(",").filter((id) => !known.includes(id));
+    const now = ids.split(",");
+    const added = now.filter((id) => !known.includes(id));
     before.current = ids;
-    if (added.length === 1 && added[0] && ids.includes(",")) show(added[0]);
-    const seen = new IntersectionObserver((entries) => {
+    if (added.length === 1 && now.length > 1) show(now.indexOf(added[0] as string));
+  }, [ids]);
+  useEffect(() => {
+    const children = [...(box.current?.children ?? [])];
+    const look = (entries: readonly IntersectionObserverEntry[]): void => {
       const entry = entries.find(({ intersectionRatio }) => intersectionRatio >= MOST_OF_IT);
-      if (place && entry) setShown(ids.split(",")[[...place.children].indexOf(entry.target)]);
-    }, { root: place, threshold: MOST_OF_IT });
-    for (const child of place?.children ?? []) seen.observe(child);
+      if (entry) setShown(children.indexOf(entry.target));
+    };
+    const seen = new IntersectionObserver(look, { root: box.current, threshold: MOST_OF_IT });
+    for (const child of children) seen.observe(child);
     return () => seen.disconnect();
   }, [ids]);
   return { box, shown, show };
@@ -62,20 +66,22 @@ function useShown(panes: readonly Pane[]): Shown {
 
 interface Listed {
   panes: readonly Pane[];
-  shown: string | undefined;
-  onShow: (id: string) => void;
+  shown: number;
+  onShow: (place: number) => void;
 }
 
 /** Which of how many is looked at, and which of them still write. */
 function Strip({ panes, shown, onShow }: Listed): React.JSX.Element {
   const words = useWords();
   const hidden = useStore(namesHidden);
-  const named = ({ configId }: Pane, at: number): string => (hidden ? `${words.hiddenModel} ${String.fromCharCode(65 + at)}` : store.models.nameOf(configId));
+  const models = useStore((state) => state.models);
+  const known = ({ configId }: Pane): string => models?.find((model) => model.configId === configId)?.name ?? (models ? words.modelGone : "…");
+  const named = (pane: Pane, at: number): string => (hidden ? `${words.hiddenModel} ${String.fromCharCode(65 + at)}` : known(pane));
   return (
-    <nav className="grid shrink-0 auto-cols-fr grid-flow-col gap-1 px-3 pb-2 beside:hidden" aria-label={words.panes}>
+    <nav className="grid shrink-0 auto-cols-fr grid-flow-col gap-1 px-3 pb-2 md:px-4 beside:hidden" aria-label={words.panes}>
       {panes.map((pane, at) => (
         <button key={pane.id} className="flex h-8 min-w-0 items-center justify-center gap-1.5 rounded-lg px-2 text-xs font-medium text-quiet aria-current:bg-card aria-current:text-text aria-current:shadow-sm" type="button"
-          aria-current={pane.id === shown ? "true" : undefined} aria-label={filling(words.paneOf, { place: at + 1, count: panes.length, name: named(pane, at) })} onClick={() => onShow(pane.id)}>
+          aria-current={at === shown ? "true" : undefined} aria-label={filling(words.paneOf, { place: at + 1, count: panes.length, name: named(pane, at) })} onClick={() => onShow(at)}>
           {pane.turns.some(isRunning) && <span className="pulse size-1.5 shrink-0 rounded-full bg-accent" />}
           <span className="truncate">{named(pane, at)}</span>
         </button>

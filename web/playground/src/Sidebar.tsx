@@ -54,7 +54,7 @@ function Drawer({ onClose }: { onClose: () => void }): React.JSX.Element {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => dialog.current?.showModal(), []);
   return (
-    <dialog id="conversations" ref={dialog} className="m-0 h-dvh max-h-none w-[min(20rem,88vw)] max-w-none border-r border-line bg-card p-0 text-text shadow-2xl backdrop:bg-black/40" aria-label={words.conversations}
+    <dialog id="conversations" ref={dialog} className="m-0 h-(--page-height) max-h-none w-[min(20rem,88vw)] max-w-none border-r border-line bg-card p-0 text-text shadow-2xl backdrop:bg-black/40" aria-label={words.conversations}
       onClose={onClose} onClick={({ target }) => target === dialog.current && onClose()}>
       <div className="flex h-full flex-col">
         <div className="flex items-center justify-between px-3 pt-3">

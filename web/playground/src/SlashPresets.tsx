@@ -19,7 +19,7 @@ interface Shown {
 export function SlashPresets({ list, presets }: Shown): React.JSX.Element {
   const words = useWords();
   return (
-    <div className="absolute inset-x-3 bottom-full z-20 mb-1 max-h-[min(20rem,45dvh)] overflow-y-auto rounded-xl border border-line bg-card p-1 shadow-xl md:inset-x-4">
+    <div className="absolute inset-x-3 bottom-full z-20 mb-1 max-h-[min(20rem,calc(var(--page-height)*0.45))] overflow-y-auto rounded-xl border border-line bg-card p-1 shadow-xl md:inset-x-4">
       <p className="px-2 pb-0.5 pt-1 text-xs font-medium text-quiet" aria-hidden="true">{words.presets}</p>
       <div {...list.list} aria-label={words.presets}>
         {presets.map((preset, at) => (
