@@ -20,7 +20,7 @@ from headrace.common.streams.capture import Capture
 from headrace.errors import UpstreamError
 from headrace.providers.base import ChatRequest, Endpoint, HTTPRequest, Provider
 from headrace.providers.decoder import StreamDecoder
-from headrace.providers.failures import MAX_BODY_READ, read_failure
+from headrace.providers.failures import MAX_BODY_READ, failure_of_error, read_failure
 from headrace.providers.presets import think_style
 from headrace.providers.refusals import explain
 from headrace.stream.events import Answered, Event, Failure, Usage
@@ -256,7 +256,7 @@ async def _step(answer: HTTPAnswer, decoder: StreamDecoder, wire: Capture | None
     try:
         data = await answer.read()
     except UpstreamError as error:
-        return decoder.abort(Failure(error.code, error.message, error.status, error.retryable, error.retry_after))
+        return decoder.abort(failure_of_error(error))
     if wire is not None:
         wire.read(data)
     return decoder.feed(data) if data else decoder.close()
