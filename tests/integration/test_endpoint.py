@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import time
 from hashlib import sha256
@@ -211,6 +212,9 @@ def test_an_unknown_project_a_wrong_method_and_a_foreign_page(server: LiveServer
         assert server.post(STREAM, body, headers=headers).status == 403
     assert server.post(STREAM, body, headers={"Host": "evil.test"}).status == 403
     assert server.post(STREAM, body, headers={"Content-Type": "text/plain"}).status == 415
+    packed = server.post(STREAM, gzip.compress(json.dumps(body).encode()), headers={"Content-Encoding": "gzip"})
+    assert packed.status == 415
+    assert "without Content-Encoding" in json.load(packed)["error"]
 
 
 def test_keep_alive_comments_come_before_the_upstream_answers(data_dir: Any) -> None:
