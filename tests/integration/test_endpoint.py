@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import time
 from hashlib import sha256
@@ -161,6 +162,15 @@ def test_failures_of_the_whole_answer(server: LiveServer, script: list[Any], sta
     assert ("Retry-After" in answer.headers) == (status == 429)
 
 
+LINKED = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://pictures.test/a.png"}}]}
+TOOL = {"type": "function", "function": {"name": "look"}}
+
+
+def spoken(provider: str) -> dict[str, str]:
+    """A model of this provider's dialect, which nobody is to be asked for."""
+    return model_at("http://127.0.0.1:9", providerId=provider)
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [
@@ -170,11 +180,17 @@ def test_failures_of_the_whole_answer(server: LiveServer, script: list[Any], sta
         ({"timeout": 0}, "timeout"),
         ({"model": {"providerId": "openai"}}, "model.modelId"),
         ({"model": {"configId": "nothing"}}, "model.configId"),
+        ({"model": spoken("mistral"), "topK": 5}, "topK"),
+        ({"model": spoken("anthropic"), "responseFormat": {"type": "rhyme"}}, "responseFormat"),
+        ({"model": spoken("gemini"), "toolChoice": "maybe"}, "toolChoice"),
+        ({"model": spoken("bedrock"), "messages": [LINKED]}, "messages[0].content[0].image_url"),
+        ({"model": spoken("openai-completions"), "tools": [TOOL]}, "tools"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_bad_request_names_the_field(server: LiveServer, change: dict[str, Any], field: str) -> None:
-    answer = server.post(STREAM, {"messages": MESSAGES, "model": {"providerId": "local"}} | change)
+@pytest.mark.parametrize("path", [STREAM, CHAT])
+def test_a_bad_request_names_the_field(server: LiveServer, change: dict[str, Any], field: str, path: str) -> None:
+    answer = server.post(path, {"messages": MESSAGES, "model": {"providerId": "local"}} | change)
     body = json.load(answer)
     assert (answer.status, body["field"]) == (400, field)
     assert body["error"]
@@ -196,6 +212,9 @@ def test_an_unknown_project_a_wrong_method_and_a_foreign_page(server: LiveServer
         assert server.post(STREAM, body, headers=headers).status == 403
     assert server.post(STREAM, body, headers={"Host": "evil.test"}).status == 403
     assert server.post(STREAM, body, headers={"Content-Type": "text/plain"}).status == 415
+    packed = server.post(STREAM, gzip.compress(json.dumps(body).encode()), headers={"Content-Encoding": "gzip"})
+    assert packed.status == 415
+    assert "without Content-Encoding" in json.load(packed)["error"]
 
 
 def test_keep_alive_comments_come_before_the_upstream_answers(data_dir: Any) -> None:

@@ -25,7 +25,7 @@ from headrace.common.streams.sources import HTTPSource
 from headrace.errors import ERROR_CODES
 from headrace.providers.base import Endpoint
 from headrace.providers.presets import resolve
-from headrace.testing import ScriptedUpstream, Send, Sleep, chat_answer, chunk, stream_head
+from headrace.testing import Close, Hold, Reset, ScriptedUpstream, Send, Sleep, chat_answer, chunk, sse, stream_head
 from tests.corpus import CASES, needs_corpus, rows
 from tests.live import KEY, MESSAGES, LiveServer, blocks, joined, model_at, payloads
 
@@ -167,3 +167,26 @@ def test_a_good_upstream_of_our_own(server: LiveServer) -> None:
     with ScriptedUpstream([Send(chat_answer("Hel", "lo"))]) as upstream:
         assert joined(payloads(list(blocks(server.stream(model_at(upstream.url + "/v1"))))), "content") == "Hello"
         assert upstream.requests[0].headers["authorization"] == f"Bearer {KEY}"
+
+
+PIECE = sse({"choices": [{"index": 0, "delta": {"content": "Hel"}}]})
+MEASURED = f"HTTP/1.1 200 OK\r\ncontent-length: {len(PIECE) + 9}\r\n\r\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("script", "code"),
+    [
+        ([Send(stream_head() + chunk(PIECE)), Close()], "upstream_truncated"),
+        ([Send(MEASURED + PIECE), Close()], "upstream_truncated"),
+        ([Send(b"HTTP/1.1 200 OK\r\n\r\n" + PIECE), Close()], "upstream_truncated"),
+        ([Send(stream_head() + chunk(PIECE)), Sleep(0.2), Reset()], "upstream_reset"),
+        ([Send(stream_head() + chunk(PIECE)), Hold()], "upstream_idle_timeout"),
+    ],
+    ids=["a chunked one", "a measured one", "one without an end", "a reset", "silence"],
+)
+def test_an_answer_that_broke_off_may_be_asked_for_again(server: LiveServer, script: list[Any], code: str) -> None:
+    """However it broke off: the same words, whichever part of ours noticed."""
+    with ScriptedUpstream(script) as upstream:
+        events = payloads(list(blocks(server.stream(model_at(f"{upstream.url}/v1"), timeout=1))))
+        assert len(upstream.requests) == 1
+    assert (events[-1]["code"], events[-1]["retryable"]) == (code, True)

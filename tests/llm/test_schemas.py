@@ -251,6 +251,15 @@ def test_a_wrong_model_is_named_and_its_secrets_are_not(model: dict[str, Any], f
 
 
 @pytest.mark.parametrize(
+    ("field", "value"), [("messages", [1]), ("tools", [["f"]]), ("tools", ["f"]), ("tools", [None])]
+)
+def test_an_item_of_a_list_is_told_what_it_must_be_itself(field: str, value: Any) -> None:
+    error = wrong(**{field: value})
+    assert error.field == f"{field}[0]"
+    assert error.message.startswith(f"{field}[0] must be an object; got ")
+
+
+@pytest.mark.parametrize(
     ("body", "said"),
     [
         (b"", "empty"),
@@ -271,7 +280,7 @@ def test_a_wrong_model_is_named_and_its_secrets_are_not(model: dict[str, Any], f
         (b'{"messages": [{"role": "user", "role": "system"}]}', 'gives "role" twice'),
         (b"[" * 200_000, "nested too deep"),
         (b'{"a":' * 100_000, "nested too deep"),
-        (b'{"a": "\x01"}', "not valid JSON"),
+        (b'{"a": "\x01"}', "not valid JSON: invalid control character at line 1 column 8"),
         (b"{} {}", "not valid JSON"),
     ],
 )

@@ -153,3 +153,69 @@ def test_calls_that_a_host_of_responses_does_not_number_are_told_apart() -> None
     body = b"".join(b"data: %b\n\n" % json.dumps(value).encode() for value in values)
     outcome = summed(decode(PRESETS["openai-responses"], [body]))
     assert outcome.calls == [["a", "f", "{}"], ["b", "g", '{"x":1}']]
+
+
+def chunks(*values: Any) -> list[bytes]:
+    return [b"data: " + json.dumps(value).encode() + b"\n\n" for value in values]
+
+
+def delta(**fields: Any) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": fields}]}
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        ({"message": "boom"}, "upstream_error"),
+        ({"message": "boom", "success": False}, "upstream_error"),
+        ({"detail": {"message": "boom"}}, "upstream_error"),
+        ({"code": 1301, "msg": "boom"}, "upstream_error"),
+        ({"error_code": 17, "error_msg": "boom"}, "upstream_error"),
+        ({"status_code": 429, "message": "boom", "request_id": "r"}, "upstream_rate_limited"),
+        ({"__type": "ThrottlingException", "message": "boom"}, "upstream_rate_limited"),
+        ([{"error": {"code": 503, "message": "boom"}}], "upstream_error"),
+    ],
+)
+def test_an_error_in_the_words_of_no_api_is_told(error: Any, code: str) -> None:
+    got = summed(decode(PRESETS["openai"], chunks(delta(content="A"), error)))
+    assert got.failure is not None
+    assert (got.content, got.failure.code, got.failure.message) == ("A", code, "boom")
+
+
+@pytest.mark.parametrize(
+    "extra", [{}, {"message": "queued", "type": "status"}, {"code": 0, "msg": "ok"}, {"success": True, "message": "ok"}]
+)
+def test_what_only_looks_like_an_error_is_none(extra: Any) -> None:
+    got = summed(decode(PRESETS["openai"], [*chunks(extra, delta(content="A")), b"data: [DONE]\n\n"]))
+    assert (got.content, got.failure) == ("A", None)
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        *(
+            ("LENGTH", "length"),
+            ("MAX_TOKENS", "length"),
+            ("Tool_Calls", "tool_calls"),
+            ("content-filter", "content_filter"),
+        ),
+        *(("SAFETY", "content_filter"), ("STOP", "stop"), ("eos_token", "stop")),
+    ],
+)
+def test_the_words_for_the_end_are_known_in_any_letter_case(word: str, reason: str) -> None:
+    end = {"choices": [{"index": 0, "delta": {}, "finish_reason": word}]}
+    finish = summed(decode(PRESETS["openai"], chunks(delta(content="A"), end))).finish
+    assert finish is not None
+    assert (finish.reason, finish.provider_reason) == (reason, word)
+
+
+@pytest.mark.parametrize(
+    ("calls", "arguments"),
+    [
+        ({"index": 0, "id": "a", "function": {"name": "f", "arguments": "{}"}}, "{}"),
+        ([{"index": 0, "id": "a", "function": {"name": "f", "arguments": [1]}}], "[1]"),
+    ],
+)
+def test_calls_of_an_odd_shape_are_not_lost(calls: Any, arguments: str) -> None:
+    got = summed(decode(PRESETS["openai"], [*chunks(delta(tool_calls=calls)), b"data: [DONE]\n\n"]))
+    assert got.calls == [["a", "f", arguments]]

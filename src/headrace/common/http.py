@@ -77,6 +77,10 @@ def wrong_method(request: HttpRequest, methods: str) -> HttpResponse:
 def read_body(request: HttpRequest) -> bytes:
     """The body, at most `max_body_bytes` of it: beyond that RequestError 413."""
     limit = get_settings().max_body_bytes
+    coding = request.headers.get("Content-Encoding", "").strip().lower()
+    if coding not in ("", "identity"):
+        message = f"the body is compressed ({coding[:40]}); send it as it is, without Content-Encoding"
+        raise RequestError(message, field="Content-Encoding", code="unsupported_media_type", status=415)
     if _declared(request) > limit:
         raise too_large(limit)
     try:
@@ -112,7 +116,8 @@ def parse_json(body: bytes) -> Any:
             json.dumps(value, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         where = f"line {error.lineno} column {error.colno}"
-        raise RequestError(f"the body is not valid JSON: {error.msg[:1].lower()}{error.msg[1:]} at {where}") from None
+        what = f"{error.msg[:1].lower()}{error.msg[1:]}".removesuffix(" at")
+        raise RequestError(f"the body is not valid JSON: {what} at {where}") from None
     except UnicodeEncodeError:
         raise RequestError("the body is not usable: it holds half of a surrogate pair, which is no character") from None
     except RecursionError:

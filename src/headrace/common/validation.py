@@ -170,6 +170,8 @@ def _explain(error: str, data: object, shape: _Shape, at: str) -> NoReturn:
     if missing:
         path += f".{missing[1]}"
     value, right, name = _look_up(path, data, shape)
+    if path.endswith("]") and what.startswith("Expected `object`"):
+        right = "an object"
     place = path.replace("[...]", "")
     wire = at + place if at else place.removeprefix(".")
     expected = f"must be {right}" if right else f"is wrong: {what[0].lower()}{what[1:]}"
@@ -191,7 +193,6 @@ def _look_up(path: str, data: object, shape: _Shape) -> tuple[object, str, str]:
             here = here.nested.get(name) if here else None
         elif step[2] and isinstance(value, list):
             value = value[int(step[2])]
-            right = "an object" if here and not isinstance(value, Mapping) else right
     return value, right, name
 
 

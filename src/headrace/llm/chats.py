@@ -86,6 +86,8 @@ def _source(models: list[tuple[str, Any]], chat: Chat, memory: AdjustmentMemory)
     source = source_for(first, chat.request, timeout=chat.settings.timeout, memory=memory)
     if isinstance(source, HTTPSource) and isinstance(first, InlineModel):
         _check_address(source)
+        if not others:  # where there are, the next one may have words for what this one has none for
+            source.prepare()
     if not others:
         return source
     candidates = [Candidate(config_id, _stand_in(model, chat, memory, source)) for config_id, model in others]

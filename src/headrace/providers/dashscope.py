@@ -17,7 +17,7 @@ from headrace.providers.error_facts import find_error, read_facts
 from headrace.providers.failures import failure_in_stream
 from headrace.providers.growing import GrowingText, Growth
 from headrace.providers.lenient import as_text, count_of
-from headrace.providers.openai_chat import FINISH_REASONS
+from headrace.providers.openai_chat import finish_reason
 from headrace.providers.openai_chunks import STRICT_ERRORS
 from headrace.providers.tool_calls import ToolCallNumbering, arguments_text
 from headrace.stream.events import Event, Finish, ReasoningDelta, TextDelta, Usage
@@ -59,7 +59,7 @@ class DashScopeParser:
     def close(self) -> list[Event]:
         events = self._settled(ended=True)
         if self._finished:
-            reason = FINISH_REASONS.get(self.provider_reason, "stop")
+            reason = finish_reason(self.provider_reason)
             events.append(Finish("tool_calls" if self._calls and reason == "stop" else reason, self.provider_reason))
         return events
 

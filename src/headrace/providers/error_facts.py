@@ -37,6 +37,10 @@ _MESSAGE_KEYS = (
 )
 _KIND_KEYS = ("type", "__type", "error_type", "reason", "status")
 _CODE_KEYS = ("code", "error_code", "status_code", "err_code")
+_BESIDE = frozenset({"success", "request_id", "requestId", "timestamp", "path", "param", "message_id"})
+_ALONE = frozenset({*_MESSAGE_KEYS, *_CODE_KEYS, "status", "__type", "error_type", *_BESIDE})
+"""What an error holds that is nothing but an error: an answer's part holds something else."""
+_GOOD_CODES = frozenset({"0", "200", "ok", "success"})
 _MAX_DEPTH = 4
 """Errors are wrapped in errors by gateways, but not deeper than this."""
 
@@ -54,11 +58,18 @@ def find_error(body: Any) -> ErrorFacts | None:
     result = body.get("base_resp")
     if isinstance(result, Mapping) and result.get("status_code"):
         return read_facts(result)
-    if isinstance(body.get("detail"), str | list) and body["detail"]:
+    if isinstance(body.get("detail"), str | list | Mapping) and body["detail"]:
         return read_facts(body)
     if isinstance(body.get("message"), str) and body["message"] and ("code" in body or "status" in body):
         return read_facts(body)
-    return None
+    return read_facts(body) if _is_bare(body) else None
+
+
+def _is_bare(body: Mapping[str, Any]) -> bool:
+    """Whether this is a message, with a code perhaps, and nothing else: an error in the words of no API."""
+    if not body.keys() <= _ALONE or not any(isinstance(body.get(key), str) and body[key] for key in _MESSAGE_KEYS):
+        return False
+    return body.get("success") is not True and _first(body, _CODE_KEYS).lower() not in _GOOD_CODES
 
 
 def read_facts(body: Any, depth: int = 0) -> ErrorFacts:

@@ -19,7 +19,7 @@ from headrace.stream.events import Failure
 from headrace.stream.payload import decode_json
 from headrace.stream.retry import parse_retry_after
 
-__all__ = ["RETRYABLE", "failure", "failure_in_stream", "read_failure", "scrub"]
+__all__ = ["RETRYABLE", "failure", "failure_in_stream", "failure_of_error", "read_failure", "scrub"]
 
 MAX_BODY_READ = 64 * 1024
 """Bytes of an error body that are read: every API's error fits ten times over, a web page need not."""
@@ -45,10 +45,22 @@ RETRYABLE: frozenset[ErrorCode] = frozenset(
 )
 """Codes after which the same request may succeed later. Whether we try it ourselves, the retry policy decides."""
 
+_BROKEN_OFF = frozenset({"upstream_idle_timeout", "upstream_truncated", "upstream_reset"})
+
 
 def failure(code: ErrorCode, message: str, *, status: int | None = None) -> Failure:
     """A `Failure` whose `retryable` follows from its code."""
     return Failure(code, message, status, code in RETRYABLE)
+
+
+def failure_of_error(error: UpstreamError, message: str = "") -> Failure:
+    """What was raised, as it is shown; `message` stands in for its own.
+
+    A transport marks as retryable what is tried again by itself. An answer that fell silent or broke off is not, and
+    may come whole for whoever asks anew.
+    """
+    retryable = error.retryable or error.code in _BROKEN_OFF
+    return Failure(error.code, message or error.message, error.status, retryable, error.retry_after)
 
 
 def failure_in_stream(facts: ErrorFacts) -> Failure:

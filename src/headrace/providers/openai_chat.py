@@ -44,7 +44,7 @@ FINISH_REASONS: Mapping[str, FinishReason] = {
     "sensitive": "content_filter",
     "safety": "content_filter",
 }
-"""Words for the end that are not `stop`; an unknown one is `stop`."""
+"""Words for the end that are not `stop`, in any letter case; an unknown one is `stop`."""
 
 _BROKEN: Mapping[str, ErrorCode] = {
     "error": "upstream_error",
@@ -56,6 +56,11 @@ _BROKEN: Mapping[str, ErrorCode] = {
 
 _NO_FUNCTION = Function()
 _PINGS = frozenset({"ping", "heartbeat", "keepalive", "keep-alive"})
+
+
+def finish_reason(word: str) -> FinishReason:
+    """What a provider's word for the end means."""
+    return FINISH_REASONS.get(word) or FINISH_REASONS.get(word.lower().replace("-", "_"), "stop")
 
 
 class OpenAIParser:
@@ -133,7 +138,7 @@ class OpenAIParser:
             if choice.finish_reason:
                 self._finished = True
                 self.provider_reason = choice.finish_reason
-                unusual = unusual or choice.finish_reason in _BROKEN
+                unusual = unusual or choice.finish_reason.lower() in _BROKEN
             if choice.usage is not None:
                 count_tokens(choice.usage, events)
             unusual = unusual or bool(choice.error)
@@ -158,7 +163,7 @@ class OpenAIParser:
         for choice in chunk.choices or ():
             if choice.error and not choice.index:
                 return [failure_in_stream(read_facts(choice.error))]
-        if (code := _BROKEN.get(self.provider_reason)) is not None:
+        if (code := _BROKEN.get(self.provider_reason.lower())) is not None:
             return [failure(code, f"The provider broke off its answer ({self.provider_reason}).")]
         return []
 
@@ -213,7 +218,7 @@ class OpenAIParser:
             events.append(piece)
 
     def _finish(self) -> Finish:
-        return Finish(FINISH_REASONS.get(self.provider_reason, "stop"), self.provider_reason)
+        return Finish(finish_reason(self.provider_reason), self.provider_reason)
 
 
 def _part_events(content: list[Any], *, known: str) -> list[Event]:

@@ -16,7 +16,7 @@ from headrace.stream.payload import decode_json
 
 class Function(msgspec.Struct, gc=False):
     name: str | None = None
-    arguments: str | dict[str, Any] | None = None
+    arguments: str | dict[str, Any] | list[Any] | None = None
 
 
 class Call(msgspec.Struct, gc=False):
@@ -91,7 +91,8 @@ STRICT_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 def decode_leniently(data: bytes) -> Chunk:
     """A chunk whose texts may begin or end in half a character; FramingError for what is no JSON object."""
-    return rebuild(decode_json(data, halves=True))
+    value = decode_json(data, halves=True)
+    return rebuild(value[0] if isinstance(value, list) and len(value) == 1 else value)
 
 
 def rebuild(value: Any) -> Chunk:
@@ -129,7 +130,7 @@ def _delta(value: Any) -> Delta | None:
         content=[content] if isinstance(content, dict) else content if isinstance(content, list) else as_text(content),
         reasoning_content=as_text(value.get("reasoning_content")),
         reasoning=as_text(value.get("reasoning")),
-        tool_calls=[_call(item) for item in calls if isinstance(item, dict)] if isinstance(calls, list) else None,
+        tool_calls=_calls([calls] if isinstance(calls, dict) else calls),
         reasoning_details=[_detail(item) for item in details] if isinstance(details, list) else None,
         thinking=as_text(value.get("thinking")),
         refusal=as_text(value.get("refusal")),
@@ -142,6 +143,10 @@ def _list(value: Any) -> list[Any] | None:
     return value if isinstance(value, list) else None
 
 
+def _calls(value: Any) -> list[Call] | None:
+    return [_call(item) for item in value if isinstance(item, dict)] if isinstance(value, list) else None
+
+
 def _call(value: dict[str, Any]) -> Call:
     function = _function(value.get("function"))
     return Call(whole_number(value.get("index")), as_text(value.get("id")), function)
@@ -151,7 +156,8 @@ def _function(value: Any) -> Function | None:
     if not isinstance(value, dict):
         return None
     arguments = value.get("arguments")
-    return Function(as_text(value.get("name")), arguments if isinstance(arguments, dict) else as_text(arguments))
+    given = arguments if isinstance(arguments, dict | list) else as_text(arguments)
+    return Function(as_text(value.get("name")), given)
 
 
 def _detail(value: Any) -> Detail:

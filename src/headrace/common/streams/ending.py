@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from headrace.errors import HeadraceError, RequestError, UpstreamError
-from headrace.providers.failures import scrub
+from headrace.providers.failures import failure_of_error, scrub
 from headrace.stream.events import Failure, Usage
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def failure_of(error: Exception, secrets: tuple[str, ...], max_duration: float) 
     """
     match error:
         case UpstreamError():
-            return Failure(error.code, scrub(error.message, secrets), error.status, error.retryable, error.retry_after)
+            return failure_of_error(error, scrub(error.message, secrets))
         case TimeoutError():
             return Failure("upstream_total_timeout", f"The answer was not complete after {max_duration:g} s.")
         case RequestError():

@@ -18,9 +18,9 @@ from headrace.backends.http import HTTPAnswer, HTTPClient
 from headrace.common.streams.adjustments import AdjustmentMemory
 from headrace.common.streams.capture import Capture
 from headrace.errors import UpstreamError
-from headrace.providers.base import ChatRequest, Endpoint, Provider
+from headrace.providers.base import ChatRequest, Endpoint, HTTPRequest, Provider
 from headrace.providers.decoder import StreamDecoder
-from headrace.providers.failures import MAX_BODY_READ, read_failure
+from headrace.providers.failures import MAX_BODY_READ, failure_of_error, read_failure
 from headrace.providers.presets import think_style
 from headrace.providers.refusals import explain
 from headrace.stream.events import Answered, Event, Failure, Usage
@@ -89,6 +89,12 @@ class HTTPSource:
     timeout: float = 60.0
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     memory: AdjustmentMemory | None = None
+    ready: HTTPRequest | None = field(default=None, repr=False)
+
+    def prepare(self) -> None:
+        """Write the request before the stream starts. RequestError for what the provider's dialect has no words for."""
+        row = self.provider_row
+        self.ready = row.adapter.build(self.request, Endpoint(self.base_url, self.model, self.key), row)
 
     @property
     def provider(self) -> str:
@@ -178,7 +184,7 @@ class _Attempts:
             if source.memory is not None:
                 self._request = source.memory.apply(self._endpoint, self._request)
         row = source.provider_row
-        request = row.adapter.build(self._request, self._endpoint, row)
+        request = self._written(row, self._endpoint)
         if row.adapter.sign is not None:
             request = row.adapter.sign(request, self._endpoint, time.time())
         if self._trace.headers:
@@ -186,6 +192,13 @@ class _Attempts:
         if self._trace.wire is not None:
             self._trace.wire.asked(request, self._secrets())
         return await source.client().send(request, deadline=self._deadline, idle=source.timeout)
+
+    def _written(self, row: Provider, endpoint: Endpoint) -> HTTPRequest:
+        """The request that was made ready, if it is still the one to be asked; it is large, and kept no longer."""
+        ready, self._source.ready = self._source.ready, None
+        if ready is not None and self._request is self._source.request:
+            return ready
+        return row.adapter.build(self._request, endpoint, row)
 
     async def _failure(self, answer: HTTPAnswer) -> UpstreamError:
         """The error that a refusing answer tells; what its body does not say in time is left out."""
@@ -243,7 +256,7 @@ async def _step(answer: HTTPAnswer, decoder: StreamDecoder, wire: Capture | None
     try:
         data = await answer.read()
     except UpstreamError as error:
-        return decoder.abort(Failure(error.code, error.message, error.status, error.retryable, error.retry_after))
+        return decoder.abort(failure_of_error(error))
     if wire is not None:
         wire.read(data)
     return decoder.feed(data) if data else decoder.close()
