@@ -80,6 +80,41 @@ def test_a_wait_that_is_too_long_is_told_at_once(reader: Reader) -> None:
     assert len(server.requests) == 1
 
 
+UNHEARD: Sequence[Any] = [Sleep(0.3), Close()]
+CANCELLED = chunk(b'id: 1\ndata: {"type": "finish", "reason": "cancelled"}\n\n' + sse("[DONE]")) + chunk(b"")
+TOLD: Sequence[Any] = [Send(HEAD), Sleep(0.3), Send(CANCELLED)]
+GONE: Sequence[Any] = [Send(b"HTTP/1.1 204 No Content\r\n\r\n"), Close()]
+
+
+def check_stopped(server: ScriptedUpstream, found: list[StreamEvent]) -> None:
+    assert found == [Finish("cancelled")]
+    assert [request.method for request in server.requests] == ["POST", "POST", "DELETE"]
+    assert len({request.headers.get("idempotency-key") for request in server.requests[:2]}) == 1
+
+
+def test_what_is_stopped_before_its_head_came_is_asked_for_and_stopped() -> None:
+    with ScriptedUpstream(UNHEARD, TOLD, GONE) as server, Client(server.url, patience=QUICK) as client:
+        stream = client.stream(MESSAGES)
+        stopper = threading.Thread(target=lambda: (server.wait_requests(), stream.stop()))
+        stopper.start()
+        check_stopped(server, list(stream))
+        stopper.join()
+
+
+async def test_coroutines_stop_before_the_head_came_too() -> None:
+    with ScriptedUpstream(UNHEARD, TOLD, GONE) as server:
+        async with AsyncClient(server.url, patience=QUICK) as client:
+            stream = client.stream(MESSAGES)
+
+            async def stopping() -> None:
+                await server.requested()
+                await stream.stop()
+
+            task = asyncio.create_task(stopping())
+            check_stopped(server, [event async for event in stream])
+            await task
+
+
 COMMENTS: Sequence[Any] = [Send(HEAD + FIRST), Sleep(0.3), Send(chunk(b": keep-alive\n\n")), Hold()]
 
 

@@ -121,6 +121,11 @@ class Following:
         self._backoff = Backoff(self.patience)
         self._began = self.id is not None
 
+    @property
+    def asked(self) -> bool:
+        """Whether the server may know of it."""
+        return self._attempts > 0 or self.id is not None
+
     def request(self) -> Ask:
         """The request that brings what has not come yet. A start that is sent twice is one stream: it has a key."""
         self._attempts += 1

@@ -152,8 +152,8 @@ class ChatStream:
     def _follow(self) -> Generator[StreamEvent]:
         following = self._following
         while not following.ended and not self._left.is_set():
-            if self._stopping and following.id is None:
-                return  # stopped before it has begun
+            if self._stopping and not following.asked:
+                return  # nothing was asked; what was may run, and is found again to be stopped
             began = time.monotonic()
             reason: object = "the connection ended before the stream did"
             try:
