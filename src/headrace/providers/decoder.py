@@ -28,6 +28,7 @@ from headrace.stream.events import (
     ToolCallDelta,
     Usage,
 )
+from headrace.stream.framing import SSEDecoder
 from headrace.stream.thinking import DEFAULT, ThinkSplitter, ThinkStyle
 
 MAX_ANSWER = 4 * 1024 * 1024
@@ -38,12 +39,16 @@ MAX_WHOLE = 16 * 1024 * 1024
 """Bytes of a whole JSON answer: four times `MAX_ANSWER`, for escapes and what stands around the text."""
 MAX_REASON = 100
 """Characters of a provider's own word for the end."""
+MAX_WORDS = 200
+"""Bytes of what somebody says in place of a stream that are told."""
 MAX_INDENT = 64
 """Bytes of blanks after a body's first brace that we wait through to see whether a line ends there."""
 
 _BOM = b"\xef\xbb\xbf"
 _BLANK_START = re.compile(rb"(?:[ \t\r\n]|\xef\xbb\xbf)*")
 """Providers send empty lines to keep a connection open before they answer: these are no part of the body."""
+_FIELDS = (b"data", b"event", b"id", b"retry")
+_FIELD = re.compile(rb"(?:%s)?[:\r\n]" % b"|".join(_FIELDS))
 
 
 class _FromProvider:
@@ -66,6 +71,7 @@ class StreamDecoder:
         self.done = False
         self._adapter = provider.adapter
         self._framing = provider.adapter.framing()
+        self._has_fields = isinstance(self._framing, SSEDecoder)
         self._parser = provider.adapter.parser()
         self._counted: Callable[[], Usage | None] | None = getattr(self._parser, "counted", None)
         self._usage: Usage | None = None
@@ -76,6 +82,7 @@ class StreamDecoder:
         self._secrets = secrets
         self._take: Callable[[bytes, list[Event]], None] = self._sniff
         self._head = b""
+        self._words = b""
         self._body: list[bytes] = []
         self._size = 0
         self._room = MAX_ANSWER
@@ -107,9 +114,14 @@ class StreamDecoder:
                 self._whole(out)
             elif not self._head:
                 self._fail(failure("upstream_empty", "The provider answered with nothing."), out)
+            elif self._take == self._first_line and not any(field.startswith(self._head) for field in _FIELDS):
+                self._words = self._head
         except FramingError as error:
             self._fail(_unreadable(error), out)
         self._accept_all(self._parser.close(), out)
+        if self._words and self._room == MAX_ANSWER:
+            said = f"The provider answered in words, not with a stream: {self._words.decode(errors='replace')}"
+            self._fail(failure("upstream_not_a_stream", said), out)
         self._fail(failure("upstream_truncated", "The provider closed the stream before its answer was complete."), out)
         return out
 
@@ -143,8 +155,8 @@ class StreamDecoder:
             return
         is_json = self._is_json(head)
         if is_json is not None:
-            self._take = self._collect if is_json else self._stream
             self._head = b""
+            self._take = self._collect if is_json else self._first_line if self._has_fields else self._stream
             self._take(head, out)
 
     def _is_json(self, head: bytes) -> bool | None:
@@ -155,6 +167,18 @@ class StreamDecoder:
             return True
         after = head[1:].lstrip(b" \t\r")
         return after.startswith(b"\n") if after or len(head) > MAX_INDENT else None
+
+    def _first_line(self, data: bytes, out: list[Event]) -> None:
+        """Notes what is said in place of a stream: "no healthy upstream". It may be a preamble, so reading goes on."""
+        self._head = head = self._head + data
+        if not _FIELD.match(head):
+            line = re.split(rb"[\r\n]", head, maxsplit=1)
+            if len(line) == 1 and len(head) < MAX_WORDS:
+                return
+            self._words = line[0][:MAX_WORDS]
+        self._head = b""
+        self._take = self._stream
+        self._take(head, out)
 
     def _collect(self, data: bytes, _out: list[Event]) -> None:
         self._body.append(data)
