@@ -30,28 +30,32 @@ class Room:
         self._lock = threading.RLock()
         self._sizes: dict[int, int] = {}
         self._held: Counter[str] = Counter()
+        self._total = 0
         self._kept: WeakValueDictionary[int, Kept] = WeakValueDictionary()
 
     @property
     def held(self) -> int:
         """Bytes of all."""
-        return sum(self._sizes.copy().values())
+        return self._total
 
     def take(self, asking: Kept, count: int) -> bool:
         """So many bytes more for it, if need be of somebody else's; False where nobody can make room."""
         with self._lock:
-            while self._held.total() + count > MOST_OF_ALL:
+            while self._total + count > MOST_OF_ALL:
                 if not self._relieve(asking, count):
                     return False
             self._kept[id(asking)] = asking
             self._sizes[id(asking)] = self._sizes.get(id(asking), 0) + count
             self._held[asking.project] += count
+            self._total += count
             return True
 
     def give(self, kept: Kept) -> None:
         """It holds nothing any more."""
         with self._lock:
-            self._held[kept.project] -= self._sizes.pop(id(kept), 0)
+            size = self._sizes.pop(id(kept), 0)
+            self._total -= size
+            self._held[kept.project] -= size
             if not self._held[kept.project]:
                 del self._held[kept.project]
 
