@@ -16,6 +16,7 @@ from tests.live import ROOT, LiveServer
 from tests.web.browser import browsing
 from tests.web.node import client_module
 from tests.web.pages import PAGES, documented
+from tests.web.pictures import picture
 from tests.web.site import LONG, stored
 
 __all__ = ["browser", "data_dir", "model", "server", "site", "site_folder", "upstream"]
@@ -28,6 +29,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+@pytest_asyncio.fixture(autouse=True, loop_scope="module")
+async def _pictures(request: pytest.FixtureRequest) -> AsyncIterator[None]:
+    """A page that a test leaves open, as one that fails does, is kept as a picture too."""
+    yield
+    if "browser" in request.fixturenames:
+        for context in request.getfixturevalue("browser").contexts:
+            for page in context.pages:
+                await picture(page)
+            await context.close()
 
 
 @pytest.fixture(scope="module")

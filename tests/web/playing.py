@@ -10,6 +10,7 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from headrace.testing import ScriptedUpstream
 from tests.live import LiveServer, model_at
+from tests.web.pictures import left
 
 MODELS = "/api/projects/default/models/"
 VIOLATIONS = """window.violations = [];
@@ -65,4 +66,4 @@ def talks(upstream: ScriptedUpstream) -> list[list[Any]]:
 async def closed(page: Page) -> None:
     """Nothing was refused by the page's policy; nothing stays open."""
     assert await page.evaluate("window.violations") == []
-    await page.context.close()
+    await left(page)

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from playwright.async_api import Browser, Page, expect
 
 from headrace.people.managing_words import CHINESE, ENGLISH
 from tests.live import ROOT, LiveServer
+from tests.web.pictures import left
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="module")]
 PASSWORD = "a long enough phrase"
@@ -50,7 +50,7 @@ async def page(browser: Browser, server: LiveServer) -> AsyncIterator[Page]:
     page.on("pageerror", lambda error: complaints.append(str(error)))
     await _sign_in(page, server, "ann")
     yield page
-    await context.close()
+    await left(page)
     assert [each for each in complaints if "409 (Conflict)" not in each] == []
 
 
@@ -87,8 +87,6 @@ async def test_an_owner_has_the_people(page: Page, server: LiveServer) -> None:
     await expect(tokens.locator("li")).to_contain_text("revoked")
     await members.locator("li", has_text="<img").get_by_role("button", name="Remove").click()
     await expect(members.locator("li")).to_have_count(2)
-    if folder := os.environ.get("SCREENSHOTS"):
-        await page.screenshot(path=Path(folder) / "people.png", full_page=True)
 
 
 async def test_the_last_owner_stays_and_is_told_why(page: Page) -> None:
@@ -114,9 +112,7 @@ async def test_whoever_owns_nothing_is_told_so_in_their_language(browser: Browse
     await page.wait_for_url("**/people/")
     await expect(page.locator("#status")).to_have_text(CHINESE["nothing"])
     await expect(page.locator("#all")).to_be_hidden()
-    if folder := os.environ.get("SCREENSHOTS"):
-        await page.screenshot(path=Path(folder) / "people-zh.png")
-    await context.close()
+    await left(page)
 
 
 async def test_whether_streams_arrive_is_said_in_the_readers_language(browser: Browser, server: LiveServer) -> None:
@@ -128,7 +124,7 @@ async def test_whether_streams_arrive_is_said_in_the_readers_language(browser: B
     await page.locator("#send").click()
     await page.locator("#examine").click()
     await expect(page.locator("#findings li.good")).to_contain_text("20 个事件逐个到达", timeout=20_000)
-    await context.close()
+    await left(page)
 
 
 async def test_both_languages_have_the_same_words() -> None:

@@ -18,6 +18,7 @@ from tests.client.history import long_answer
 from tests.corpus import CASES, needs_corpus, rows
 from tests.live import ROOT, LiveServer
 from tests.web.node import BUILD, WEB, missing
+from tests.web.pictures import left
 from tests.web.playing import ask, asks, button, closed, ended, playground, stored
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]  # a browser on a busy machine
@@ -243,7 +244,7 @@ async def test_what_runs_on_this_machine_is_offered(
 @pytest.mark.parametrize("width", [360, 768, 1920])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 async def test_it_fits_every_width(
-    server: LiveServer, browser: Browser, upstream: ScriptedUpstream, width: int, theme: Any, tmp_path: Path
+    server: LiveServer, browser: Browser, upstream: ScriptedUpstream, width: int, theme: Any
 ) -> None:
     model = stored(server, upstream, "a")
     size = {"width": width, "height": 720}
@@ -253,7 +254,6 @@ async def test_it_fits_every_width(
     assert await page.evaluate("document.documentElement.scrollWidth") == width
     assert await page.evaluate("document.documentElement.dataset.theme") == theme
     await expect(page.locator("#prompt")).to_be_in_viewport()
-    await page.screenshot(path=tmp_path / "page.png")
     await closed(page)
 
 
@@ -318,7 +318,7 @@ async def test_a_models_text_runs_nothing_and_loads_nothing(
         assert sum(len(upstream.requests) for upstream in upstreams) >= len(texts)
         if one_by_one:
             assert await page.evaluate("window.changes") > sum(map(len, texts)) / PANES / 2  # again and again
-        await page.context.close()
+        await left(page)
 
 
 async def dangers(page: Page) -> list[str]:
@@ -357,7 +357,7 @@ async def test_axe_finds_nothing_serious(
     assert await faults(page) == []
     await page.get_by_role("dialog").evaluate("(place) => place.append(document.createElement('button'))")
     assert len(await faults(page)) == 1  # so it would have been found
-    await page.context.close()
+    await left(page)
 
 
 CODE = """```python

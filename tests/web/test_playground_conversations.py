@@ -286,7 +286,7 @@ async def test_a_page_of_hostile_answers_runs_nothing_and_loads_nothing(
         )
         assert [name for name in await opened.evaluate(handlers) if name.startswith("on")] == []
         assert await opened.locator("article").count() == len(found)
-        await page.context.close()
+        await left(page)
 
 
 @pytest.mark.parametrize(("width", "theme"), [(390, "light"), (820, "dark")])
