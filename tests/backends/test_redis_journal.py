@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from headrace.backends import redis_follow
 from headrace.backends import redis_keys as rk
 from headrace.backends.journal import JournalAwayError, UnknownStreamError
 from headrace.backends.known import Known
@@ -21,7 +22,7 @@ from headrace.backends.log import CursorError
 from headrace.backends.redis_journal import RedisJournal
 from headrace.backends.redis_leases import Leases
 from headrace.backends.redis_mirrored import pack
-from headrace.backends.stream_ids import new_stream_id
+from headrace.backends.stream_ids import is_young, new_stream_id
 from headrace.stream.events import Entry, Failure, Finish, ReasoningEnd, TextDelta
 from tests.backends.journal_conformance import Numbered, collect, nothing, numbered, there, write
 from tests.backends.redis_servers import RunningServer, redis_binary, valkey_binary
@@ -217,6 +218,7 @@ async def test_a_client_may_be_faster_than_a_busy_mirror(valkey: RunningServer) 
 
 async def test_what_cannot_come_is_not_waited_for(valkey: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rk, "LOOK_AGAIN_SECONDS", (60.0,))
+    monkeypatch.setattr(redis_follow, "is_young", is_young)
     async with workers(valkey.url, 1) as [journal], asyncio.timeout(10):
         for name in ("made-up", "b" * 28):
             with pytest.raises(UnknownStreamError):
