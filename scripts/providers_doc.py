@@ -23,8 +23,9 @@ unknown one is known by the host of its `endpoint`, else it is asked as any endp
 Completions. `endpoint` may be left out where the table has an address. A trailing slash, a missing path (for a known
 host) and a pasted `/chat/completions` do no harm.
 
-The variable is where `headrace chat` looks for the key; the server reads none of them: a key comes with the request or
-from a stored configuration. To add a provider, see [adding-a-provider.md](adding-a-provider.md); for one server alone,
+The variable is where `headrace chat` looks for the key. For a chat the server reads none of them: a key comes with the
+request or from a stored configuration, into which [the playground](playground.md) of one person on their own machine
+takes it at one click. To add a provider, see [adding-a-provider.md](adding-a-provider.md); for one server alone,
 [a file](deploying.md#providers-of-your-own) will do. `GET /api/providers/` answers these rows.
 """
 DIALECTS: Mapping[str, str] = {

@@ -18,6 +18,7 @@ import pytest
 from scripts import providers_doc
 
 from headrace.backends.http_exchange import Limits
+from headrace.backends.localmodel import INSTALL
 from headrace.common.conf import PREFIX, Settings
 from headrace.common.requests import model_ref
 from headrace.errors import ERROR_CODES
@@ -175,6 +176,12 @@ def test_the_three_steps_are_the_examples_that_run() -> None:
     assert [line for line in two.splitlines() if line not in text_of(ROOT / "examples/include/mysite/urls.py")] == []
     settings = text_of(ROOT / "examples" / "with_apps" / "mysite" / "settings.py")
     assert [line for line in three.splitlines() if line.partition("  #")[0] not in settings] == []
+    apps = three.partition("]")[0]
+    assert apps in settings  # all of them: without staticfiles the admin has no styles
+
+
+def test_the_page_installs_the_local_model_as_the_program_says() -> None:
+    assert f"`{INSTALL}`" in text_of(ROOT / "docs" / "django.md")
 
 
 def test_every_setting_is_in_the_table() -> None:

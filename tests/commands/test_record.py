@@ -47,6 +47,13 @@ def test_an_answer_with_thoughts(tmp_path: Path, capsys: Any) -> None:
     assert "Read it" in capsys.readouterr().out
 
 
+def test_a_name_that_no_row_has_is_said_to_be_read_as_any_endpoint(tmp_path: Path, capsys: Any) -> None:
+    with ScriptedUpstream(THOUGHT) as upstream:
+        _, found = record(tmp_path, upstream, "--provider", "not-yet-a-row")
+    assert found["provider"] == "openai-compatible"
+    assert "read as 'openai-compatible'" in capsys.readouterr().out
+
+
 def test_a_call_of_a_tool(tmp_path: Path) -> None:
     with ScriptedUpstream(CALLS) as upstream:
         _, found = record(tmp_path, upstream, "--tool")

@@ -80,6 +80,7 @@ async def test_the_code_asks_the_same_question(server: LiveServer, browser: Brow
                 missing("curl", "apt install curl")
             said = await asyncio.to_thread(run, command, codes[kind])
             assert "first answer" in said, kind
+        assert codes["JavaScript"].startswith("// In a page")  # Node imports nothing by http
         module = (
             codes["JavaScript"]
             .replace("import { Headrace } from", "const { Headrace } = await import(")

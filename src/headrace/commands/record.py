@@ -49,7 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
     body = without_secrets(Diagnosis(seen).body, seen.secrets)
     stream.write_bytes(body)
     about.write_text(json.dumps(fixture(seen.row, body), indent=2, ensure_ascii=False) + "\n", "utf-8")
-    say(f"{stream}: {len(body)} bytes of the dialect {seen.row.adapter.name}, from {seen.model!r}.")
+    dialect = seen.row.adapter.name
+    say(f"{stream}: {len(body)} bytes of the dialect {dialect}, from {seen.model!r}, read as {seen.row.name!r}.")
     say(f"{about}: what we made of it. Read it: it says what was understood, not what is right.")
     return 0
 

@@ -77,7 +77,8 @@ async def ask(request):
     return create_streaming_response(stream, request=request)
 `;
   },
-  JavaScript: ({ request, origin, project }) => `import { Headrace } from "${origin}/static/headrace/client.js";
+  JavaScript: ({ request, origin, project }) => `// In a page of this server: <script type="module">. Node has a package of its own, @headrace/client.
+import { Headrace } from "${origin}/static/headrace/client.js";
 
 const client = new Headrace({ api: "${origin}/api", project: ${JSON.stringify(project)} });
 const request = ${JSON.stringify(request, null, 2)};
