@@ -240,7 +240,8 @@ class MemoryJournal:
         """Start the time of replay, and see that the log goes at its end even if no other stream ever comes."""
         loop = asyncio.get_running_loop()
         loop.call_later(PACK_DELAY, self._logs[stream_id].pack)
-        self._finished[stream_id] = self._clock() + self._replay
+        with self._lock:  # producers on other loops end, and sweep, at the same time
+            self._finished[stream_id] = self._clock() + self._replay
         loop.call_later(self._replay + 0.01, self.sweep)
         self.sweep()
 

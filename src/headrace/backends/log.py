@@ -227,7 +227,7 @@ class Log:
 
     def batches(self) -> Iterator[Batch]:
         """All that is kept now, in order."""
-        number = max(self._oldest() - 1, 0)
+        number = self.oldest - 1
         while (batch := self.after(number)) is not None:
             number = batch.last
             yield batch

@@ -196,7 +196,7 @@ class RedisJournal(MemoryJournal):
     def _forget_fenced(self) -> None:
         """Read streams that were taken from us as all other workers do. Those whose writer is still there follow."""
         link = self._link
-        for mirrored in link.mirror.streams.values() if link is not None else ():
+        for mirrored in link.mirror.all() if link is not None else ():
             if mirrored.fenced and mirrored.stream_id in self._finished:
                 self._forget(mirrored.stream_id)
 

@@ -167,7 +167,7 @@ class Leases:
     async def _refresh(self) -> None:
         """Let the keys of what still runs live on."""
         lifetime = int(rk.RUNNING_SECONDS * 1000)
-        running = [mirrored.stream_id for mirrored in self._mirror.streams.values() if not mirrored.done]
+        running = [mirrored.stream_id for mirrored in self._mirror.all() if not mirrored.done]
         for at in range(0, len(running), CHUNK):
             names = [key(name) for name in running[at : at + CHUNK] for key in (self._keys.about, self._keys.log)]
             await self._server.ask_all([command("PEXPIRE", name, lifetime) for name in names])
@@ -177,5 +177,6 @@ class Leases:
         now = self._loop.time()
         if now >= self._prune_at:
             self._prune_at = now + PRUNE_SECONDS
-            for stream_id in [name for name in self._mirror.streams if not self._holds(name)]:
-                self._mirror.forget(stream_id)
+            for mirrored in self._mirror.all():
+                if not self._holds(mirrored.stream_id):
+                    self._mirror.forget(mirrored.stream_id)

@@ -78,7 +78,11 @@ class Mirror:
     @property
     def unfinished(self) -> bool:
         """Whether a stream has not come to its end here."""
-        return any(not mirrored.done for mirrored in self.streams.values())
+        return any(not mirrored.done for mirrored in self.all())
+
+    def all(self) -> list[Mirrored]:
+        """The streams that are mirrored now. Producers on other event loops may add more at any time."""
+        return list(self.streams.values())
 
     def add(self, stream_id: str, log: Log) -> Mirrored:
         """Mirror this log from its first entry on, until its end."""
@@ -95,7 +99,7 @@ class Mirror:
 
     def restart(self) -> None:
         """The server has lost its data: everything we still have goes there again."""
-        for mirrored in self.streams.values():
+        for mirrored in self.all():
             if not mirrored.fenced:
                 mirrored.restart()
                 self._mark(mirrored)
@@ -103,7 +107,7 @@ class Mirror:
     def fence(self, worker: str) -> None:
         """Give up all streams that run under our old name; new ones run under this one."""
         self.worker = worker
-        for mirrored in list(self.streams.values()):
+        for mirrored in self.all():
             if not mirrored.done:
                 self._give_up(mirrored)
 
@@ -185,7 +189,7 @@ class Mirror:
     def _disconnect(self) -> None:
         """After this nobody knows what got through: every stream is taken up again with what is there."""
         wire, self._wire = self._wire, None
-        for mirrored in self.streams.values():
+        for mirrored in self.all():
             mirrored.opened = mirrored.opened and mirrored.done
         if wire is not None:
             wire.close()
@@ -193,7 +197,7 @@ class Mirror:
     def _doubt(self) -> None:
         """With the connection, what the server was told last may be lost: ends that nobody would tell it again."""
         since = self._loop.time() - rk.FORGOTTEN_SECONDS
-        for mirrored in self.streams.values():
+        for mirrored in self.all():
             if mirrored.done and not mirrored.fenced and mirrored.told > since:
                 mirrored.restart()
                 self._mark(mirrored)
@@ -292,7 +296,7 @@ class Mirror:
             self._server.away.begin(error)
 
     def _release(self) -> None:
-        for mirrored in list(self.streams.values()):
+        for mirrored in self.all():
             if mirrored.held:
                 mirrored.release()
 
