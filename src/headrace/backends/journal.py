@@ -10,7 +10,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any, Protocol
 
 from headrace.backends.claims import Claims
@@ -160,25 +160,37 @@ class MemoryJournal:
         """There is nobody to share it with."""
 
     async def read(self, stream_id: str, after: int = 0, *, idle: float = IDLE_SECONDS) -> AsyncIterator[Batch]:
-        log, waiter = self.log(stream_id), TaskWaiter(idle)
-        with log.follow(waiter, after) as follower:
-            while not follower.ended:
-                batch = follower.next()
-                if batch is not None:
-                    yield batch
-                elif not await waiter.wait():
-                    yield EMPTY
+        async with self._source(stream_id, after) as log:
+            waiter = TaskWaiter(idle)
+            with log.follow(waiter, after) as follower:
+                while not follower.ended:
+                    batch = follower.next()
+                    if batch is not None:
+                        yield batch
+                    elif not await waiter.wait():
+                        yield EMPTY
 
     def read_blocking(self, stream_id: str, after: int = 0, *, idle: float = IDLE_SECONDS) -> Iterator[Batch]:
         """`read` for a plain thread, where there is no event loop."""
-        log, waiter = self.log(stream_id), ThreadWaiter(idle)
-        with log.follow(waiter, after) as follower:
-            while not follower.ended:
-                batch = follower.next()
-                if batch is not None:
-                    yield batch
-                elif not waiter.wait():
-                    yield EMPTY
+        with self._source_blocking(stream_id, after) as log:
+            waiter = ThreadWaiter(idle)
+            with log.follow(waiter, after) as follower:
+                while not follower.ended:
+                    batch = follower.next()
+                    if batch is not None:
+                        yield batch
+                    elif not waiter.wait():
+                        yield EMPTY
+
+    @asynccontextmanager
+    async def _source(self, stream_id: str, after: int) -> AsyncIterator[Log]:  # noqa: ARG002 - a shared journal needs it
+        """The log to read, from this cursor on, for as long as it is read."""
+        yield self.log(stream_id)
+
+    @contextmanager
+    def _source_blocking(self, stream_id: str, after: int) -> Iterator[Log]:  # noqa: ARG002
+        """`_source` for a plain thread."""
+        yield self.log(stream_id)
 
     async def cancel(self, stream_id: str) -> None:
         self.cancel_now(stream_id)

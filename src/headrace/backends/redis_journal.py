@@ -14,8 +14,6 @@ from typing import Any
 
 from headrace.backends import redis_keys as rk
 from headrace.backends.journal import (
-    EMPTY,
-    IDLE_SECONDS,
     JOURNAL_BYTES,
     LISTED_STREAMS,
     REPLAY_SECONDS,
@@ -23,7 +21,7 @@ from headrace.backends.journal import (
     MemoryJournal,
 )
 from headrace.backends.known import Known, known_here
-from headrace.backends.log import Batch, Log
+from headrace.backends.log import Log
 from headrace.backends.loops import background_loop
 from headrace.backends.redis_facts import facts
 from headrace.backends.redis_follow import CANCEL
@@ -32,7 +30,6 @@ from headrace.backends.redis_mirrored import Mirrored
 from headrace.backends.redis_places import Places
 from headrace.backends.redis_server import FAILURES
 from headrace.backends.redis_wires import Wires
-from headrace.backends.waiting import TaskWaiter, ThreadWaiter
 
 HELD_LOOK_SECONDS = 0.02  # at the end of a stream whose process has just woken up
 
@@ -98,28 +95,6 @@ class RedisJournal(MemoryJournal):
         finally:
             if mirrored is not None and mirrored.fenced:
                 self._forget(stream_id)
-
-    async def read(self, stream_id: str, after: int = 0, *, idle: float = IDLE_SECONDS) -> AsyncIterator[Batch]:
-        async with self._source(stream_id, after) as log:
-            waiter = TaskWaiter(idle)
-            with log.follow(waiter, after) as follower:
-                while not follower.ended:
-                    batch = follower.next()
-                    if batch is not None:
-                        yield batch
-                    elif not await waiter.wait():
-                        yield EMPTY
-
-    def read_blocking(self, stream_id: str, after: int = 0, *, idle: float = IDLE_SECONDS) -> Iterator[Batch]:
-        with self._source_blocking(stream_id, after) as log:
-            waiter = ThreadWaiter(idle)
-            with log.follow(waiter, after) as follower:
-                while not follower.ended:
-                    batch = follower.next()
-                    if batch is not None:
-                        yield batch
-                    elif not waiter.wait():
-                        yield EMPTY
 
     async def known(self, stream_id: str) -> Known:
         """Whose this stream is and how far it came, wherever it runs. Raises like `read`."""
