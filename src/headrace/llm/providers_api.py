@@ -27,7 +27,7 @@ from headrace.projects.access import aproject_of
 from headrace.providers.base import Provider
 from headrace.providers.presets import _ALIASES, GENERIC, base_for
 
-router = Router(tags=["providers"])
+router = Router(tags=["providers"], by_alias=True)
 T = TypeVar("T")
 
 
@@ -77,9 +77,7 @@ class ModelNames(WireSchema):
 MODELS: dict[Any, Any] = {200: ModelNames, frozenset({400, 404, 429, 502, 504}): ErrorAnswer}
 
 
-@router.get(
-    "/providers/", response=ProviderList, by_alias=True, summary="List the providers", operation_id="listProviders"
-)
+@router.get("/providers/", response=ProviderList, summary="List the providers", operation_id="listProviders")
 @allows("known")
 def list_providers(request: HttpRequest) -> ProviderList:  # noqa: ARG001 - Ninja names it so
     return ProviderList(providers=[_answer(row) for row in all_rows()])
@@ -88,7 +86,6 @@ def list_providers(request: HttpRequest) -> ProviderList:  # noqa: ARG001 - Ninj
 @router.post(
     "/providers/{provider_id}/models/",
     response=MODELS,
-    by_alias=True,
     summary="List a provider's models",
     operation_id="listProviderModels",
 )
@@ -101,7 +98,6 @@ async def list_provider_models(request: HttpRequest, provider_id: str, asked: As
 @router.get(
     "/projects/{project_id}/models/{config_id}/available/",
     response=MODELS,
-    by_alias=True,
     summary="List the models at a stored configuration's provider",
     operation_id="listAvailableModels",
 )
