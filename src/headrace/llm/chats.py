@@ -11,15 +11,13 @@ from headrace.backends.metrics import count_egress_refusal
 from headrace.common.chats import Chat
 from headrace.common.conf import get_settings
 from headrace.common.database import in_database
-from headrace.common.endings import ending_of
 from headrace.common.gates import pass_gates
 from headrace.common.hooks import Hooks, abefore, site_hooks
-from headrace.common.monitoring.tracing import parent_of
 from headrace.common.owners import project_key
 from headrace.common.requests import InlineModel, LocalModel, StoredModel
 from headrace.common.shared_limits import take_place
+from headrace.common.stream_options import options_of
 from headrace.common.streams.adjustments import AdjustmentMemory
-from headrace.common.streams.asked import question_text, text_size
 from headrace.common.streams.build import source_for
 from headrace.common.streams.fallbacks import Candidate, FallbackSource
 from headrace.common.streams.live import LiveStream, StreamOptions
@@ -51,21 +49,8 @@ async def prepared_chat(
     hooks = site_hooks() if hooks is None else hooks
     chat = await abefore(replace(chat, project=project_key(project), caller=caller), hooks)
     source = _source(await _found(project, chat.model), chat, registry.memory)
-    return source, StreamOptions(
-        on_disconnect=chat.settings.on_disconnect,
-        max_duration=chat.settings.max_duration,
-        orphan_seconds=settings.orphan_seconds,
-        project=chat.project,
-        caller=caller,
-        metadata=chat.settings.metadata,
-        input_bytes=text_size(chat.request.messages),
-        include_digest=chat.settings.include_digest,
-        include_wire=chat.settings.include_wire,
-        question=question_text(chat.request.messages) if settings.log_text else None,
-        parent=parent_of(chat.carried),
-        conclude=ending_of(chat, hooks),
-        leave_place=await take_place(registry.journal, chat.project, caller),
-    )
+    leave_place = await take_place(registry.journal, chat.project, caller)
+    return source, replace(options_of(chat, hooks), caller=caller, leave_place=leave_place)
 
 
 async def _found(project: Any, model: Any) -> list[tuple[str, Any]]:

@@ -25,7 +25,7 @@ from headrace.errors import RequestError, UpstreamError
 from headrace.llm.models import stored_model
 from headrace.projects.access import aproject_of
 from headrace.providers.base import Provider
-from headrace.providers.presets import _ALIASES, GENERIC, base_for
+from headrace.providers.presets import ALIASES, GENERIC, base_for
 
 router = Router(tags=["providers"], by_alias=True)
 T = TypeVar("T")
@@ -141,7 +141,7 @@ def _answer(row: Provider) -> ProviderAnswer:
         title=row.title,
         dialect=row.adapter.name,
         endpoint=row.base_url,
-        aliases=sorted(name for name, known in _ALIASES.items() if known == row.name),
+        aliases=sorted(name for name, known in ALIASES.items() if known == row.name),
         key_variable=row.key_variable,
         key_here=environment_key(row) != "",
         docs_url=row.docs_url,
