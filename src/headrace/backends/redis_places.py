@@ -26,7 +26,7 @@ class Places:
         self._keys = keys
         self._link = link
         self._own: Counter[str] = Counter()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # collecting garbage while it is held may give places back
         self._unsaid: set[str] = set()
 
     async def take(self, limits: Mapping[str, int]) -> str:

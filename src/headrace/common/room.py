@@ -16,7 +16,7 @@ from headrace.backends.loops import refuse_green_threads
 from headrace.common.conf import get_settings
 from headrace.errors import RequestError
 
-_lock = threading.Lock()
+_lock = threading.RLock()  # collecting garbage while it is held may give a place back
 _taken = 0
 
 
