@@ -68,13 +68,13 @@ class Journal(Protocol):
         """Let other workers have what was kept of a stream's wire, now that it has ended. Returns at once."""
 
     async def claim(self, name: str, value: str, seconds: float) -> str:
-        """What is claimed under this name, on all workers: this value, if none was."""
+        """Claim a name, for all workers, if it is free. Returns the value that holds it now, perhaps another's."""
 
     async def claimed(self, name: str) -> str | None:
-        """What is claimed under this name, if anything is."""
+        """The value that holds this name on any worker; None where it is free."""
 
     async def release(self, name: str, value: str) -> None:
-        """Give a name free that was claimed with this value; harmless where it is another's."""
+        """Free the name if this value holds it; harmless where another does."""
 
 
 class MemoryJournal:
@@ -109,7 +109,7 @@ class MemoryJournal:
         return self._replay
 
     async def start(self) -> None:
-        """Nothing is to be done: a shared journal gets to work here, on the event loop that serves."""
+        """Nothing to do here; a shared journal begins its work on the event loop that serves."""
 
     async def close(self) -> None:
         """The counterpart of `start`."""
@@ -138,7 +138,7 @@ class MemoryJournal:
             return log
 
     def find(self, **about: Any) -> list[tuple[str, Log]]:
-        """The logs that are kept and about this, newest first."""
+        """The logs whose `about` has these values, newest first."""
         wanted = about.items()
         with self._lock:
             found = [(stream_id, log) for stream_id, log in self._logs.items() if wanted <= log.about.items()]
@@ -228,7 +228,7 @@ class MemoryJournal:
 
     @property
     def lag(self) -> float:
-        """Seconds for which what others share has lacked something of ours; 0 where it has all, or nobody shares."""
+        """Seconds since the shared server last had everything of ours; 0 while it has, and where nothing is shared."""
         return 0.0
 
     @property
@@ -249,7 +249,7 @@ class MemoryJournal:
                 self._drop(next(iter(self._finished)))
 
     def _retire(self, stream_id: str) -> None:
-        """Start the time of replay, and see that the log goes at its end even if no other stream ever comes."""
+        """The log has ended: start its replay time, after which it is dropped even if no other stream ever comes."""
         loop = asyncio.get_running_loop()
         loop.call_later(PACK_DELAY, self._logs[stream_id].pack)
         with self._lock:  # producers on other loops end, and sweep, at the same time
@@ -265,8 +265,8 @@ class MemoryJournal:
 
 
 def _nobody(_stream_id: str, _there: bool) -> None:
-    """Nobody reads elsewhere, or nobody asks."""
+    """The default: nobody listens for readers elsewhere."""
 
 
 def _nobody_lost(_stream_id: str, _about: Mapping[str, Any]) -> None:
-    """Nobody asks what was lost."""
+    """The default: nobody listens for lost streams."""

@@ -150,17 +150,17 @@ class RedisJournal(MemoryJournal):
             on_cancel()
 
     async def claim(self, name: str, value: str, seconds: float) -> str:
-        """What is claimed under this name, on all workers: this value, if none was. Raises `JournalAwayError`."""
+        """As `Journal.claim`. Raises `JournalAwayError`."""
         taken = await self._ask("SET", self._keys.claim(name), value, "NX", "GET", "PX", int(seconds * 1000))
         return value if taken is None else str(taken, "utf-8")
 
     async def claimed(self, name: str) -> str | None:
-        """What is claimed under this name on any worker. Raises `JournalAwayError`."""
+        """As `Journal.claimed`. Raises `JournalAwayError`."""
         taken = await self._ask("GET", self._keys.claim(name))
         return None if taken is None else str(taken, "utf-8")
 
     async def release(self, name: str, value: str) -> None:
-        """Give a name free that was claimed with this value; harmless where it is another's."""
+        """As `Journal.release`. Raises `JournalAwayError`."""
         await self._ask("EVAL", rk.RELEASE.text, 1, self._keys.claim(name), value)
 
     def holds(self, stream_id: str) -> bool:
@@ -169,7 +169,10 @@ class RedisJournal(MemoryJournal):
         return stream_id in self._logs and (expiry is None or expiry > self._clock())
 
     def _forget_fenced(self) -> None:
-        """Read streams that were taken from us as all other workers do. Those whose writer is still there follow."""
+        """Drop our logs of streams that were taken from us: they are read as on any other worker from now on.
+
+        A log whose writer is still at work is dropped when that ends.
+        """
         link = self._link
         for mirrored in link.mirror.all() if link is not None else ():
             if mirrored.fenced and mirrored.stream_id in self._finished:
@@ -250,7 +253,7 @@ class RedisJournal(MemoryJournal):
 
 
 async def _shown(mirrored: Mirrored) -> None:
-    """Returns when nothing of it is held back any more."""
+    """Wait until the writer holds nothing back any more."""
     while mirrored.held:
         await asyncio.sleep(HELD_LOOK_SECONDS)
         if not mirrored.vigil.doubtful:

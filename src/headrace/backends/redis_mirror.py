@@ -93,7 +93,7 @@ class Mirror:
         return mirrored
 
     def forget(self, stream_id: str) -> None:
-        """Its log has expired here: what the server still lacks of it is nobody's any more."""
+        """Its log has expired here: stop mirroring it, whatever the server still lacks."""
         self._dirty.pop(stream_id, None)
         self.streams.pop(stream_id).finish()
 
@@ -195,7 +195,7 @@ class Mirror:
             wire.close()
 
     def _doubt(self) -> None:
-        """With the connection, what the server was told last may be lost: ends that nobody would tell it again."""
+        """The connection broke, and the server may have lost what it was told last: tell it the latest ends again."""
         since = self._loop.time() - rk.FORGOTTEN_SECONDS
         for mirrored in self.all():
             if mirrored.done and not mirrored.fenced and mirrored.told > since:
@@ -230,7 +230,7 @@ class Mirror:
                 mirrored.take_up(top)
 
     def _collect(self, picked: Sequence[Mirrored]) -> list[Sending]:
-        """What each of these logs has to tell, as much as one flush may carry; the rest is marked again."""
+        """The new entries of each of these logs, up to what one flush may carry; logs with more are marked again."""
         sent: list[Sending] = []
         size = 0
         for mirrored in picked:
@@ -267,7 +267,7 @@ class Mirror:
             raise
 
     def _acknowledge(self, sent: Sequence[Sending], answer: Any) -> list[bytes]:
-        """Move on in what got through; the commands that trim it. Raises `FullError` when it was room that lacked."""
+        """Note what the server has taken; returns the commands that trim it. Raises `FullError` if it had no room."""
         if answer == rk.FENCED:
             self._fenced()
             return []

@@ -30,7 +30,7 @@ class Places:
         self._unsaid: set[str] = set()
 
     async def take(self, limits: Mapping[str, int]) -> str:
-        """One more stream under each name; the name that is full already, or nothing. Raises what is in `FAILURES`."""
+        """Count one more stream under each name, or return one that is full. Raises what is in `FAILURES`."""
         link, names = self._link(), list(limits)
         counts = self._add(names, 1)
         wanted = [number for name in names for number in (counts[name], limits[name])]

@@ -38,7 +38,7 @@ async def start_chat(chat: Chat, project: Any, *, caller: str = "", hooks: Hooks
 async def prepared_chat(
     chat: Chat, project: Any, *, caller: str = "", hooks: Hooks | None = None
 ) -> tuple[Source, StreamOptions]:
-    """What `Streams.create` makes this chat's stream of. Raises like `start_chat`."""
+    """The source and the options that `Streams.create` needs for this chat. Raises like `start_chat`."""
     settings, registry = get_settings(), streams()
     if registry.draining:
         raise RequestError("this server is about to end; ask again in a moment", code="draining", status=503)
@@ -54,7 +54,7 @@ async def prepared_chat(
 
 
 async def _found(project: Any, model: Any) -> list[tuple[str, Any]]:
-    """The model itself, and what stands in for it. Stored configurations are kept in projects of ours only."""
+    """The model, then its fallbacks, each with its `config_id`. Only projects of ours have stored configurations."""
     if not isinstance(model, StoredModel):
         return [("", model)]
     if not is_ours(project):
@@ -66,7 +66,7 @@ async def _found(project: Any, model: Any) -> list[tuple[str, Any]]:
 
 
 def _source(models: list[tuple[str, Any]], chat: Chat, memory: AdjustmentMemory) -> Source:
-    """What asks the first of these models, and the others where it fails."""
+    """The source that asks the first of these models, and the others in turn where it fails."""
     (_, first), *others = models
     source = source_for(first, chat.request, timeout=chat.settings.timeout, memory=memory)
     if isinstance(source, HTTPSource) and isinstance(first, InlineModel):
@@ -80,7 +80,7 @@ def _source(models: list[tuple[str, Any]], chat: Chat, memory: AdjustmentMemory)
 
 
 def _stand_in(model: InlineModel | LocalModel, chat: Chat, memory: AdjustmentMemory, first: Source) -> Source:
-    """A fallback's source. What is meant for the first model's dialect alone is not put to another."""
+    """A fallback's source. `extra_body` was written for the first model's dialect and is not sent in another."""
     source = source_for(model, chat.request, timeout=chat.settings.timeout, memory=memory)
     if isinstance(source, HTTPSource) and _dialect(source) != _dialect(first):
         source.request = replace(source.request, extra_body={})
@@ -97,7 +97,7 @@ def _policy(allow: tuple[str, ...], local: bool) -> EgressPolicy:
 
 
 def _check_address(source: HTTPSource) -> None:
-    """What the text of an address alone tells is refused before any stream; the rest when it is connected to."""
+    """Refuse an address whose text alone shows that it is not allowed; the rest is checked when it is connected to."""
     settings = get_settings()
     try:
         _policy(settings.egress_allow, settings.local).check_url(source.base_url)
