@@ -267,7 +267,11 @@ def _project(request: HttpRequest, project_id: str) -> Project:
 
 
 def _membership(request: HttpRequest, project_id: str, member_id: str) -> Membership:
-    project = _project(request, project_id)
+    """The member, to be changed: until the transaction ends nobody else changes one of this project.
+
+    Two owners who leave at the same time would otherwise both find the other still there.
+    """
+    project = Project.objects.select_for_update().get(pk=_project(request, project_id).pk)
     known = member_id.isascii() and len(member_id) <= 64
     people = {str(each.user_id): each for each in project.memberships.select_related("user")} if known else {}
     if member_id not in people:
