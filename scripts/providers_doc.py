@@ -79,7 +79,7 @@ def _section(dialect: str, rows: Iterable[Provider]) -> str:
 
 def _row(row: Provider) -> str:
     title = f"[{row.title}]({row.docs_url})" if row.docs_url else row.title
-    others = sorted(other for other, name in presets._ALIASES.items() if name == row.name)
+    others = sorted(other for other, name in presets.ALIASES.items() if name == row.name)
     cells = [_code(row.name), ", ".join(map(_code, others)), title, _code(row.base_url), _code(row.key_variable)]
     return f"| {' | '.join([*cells, '; '.join(_habits(row))])} |"
 

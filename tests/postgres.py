@@ -9,10 +9,17 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import pytest
+from django.core.management import call_command
+from django.db import connections
+
+from headrace.config.databases import database
 
 PASSWORD = "pa/ss:word"
 URL_PASSWORD = "pa%2Fss%3Aword"
@@ -101,3 +108,26 @@ class Postgres:
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
+
+
+@contextmanager
+def migrated(url: str, blocker: Any) -> Iterator[None]:
+    """Django's one database is the one at this address, with our tables. `blocker` is pytest-django's."""
+    before = connections.settings["default"]
+    connections.close_all()
+    with blocker.unblock():
+        _use(before | {"TEST": {}} | database(url, Path("/nowhere")))
+        try:
+            call_command("migrate", verbosity=0)
+            yield
+        finally:
+            connections.close_all()
+            _use(before)
+
+
+def _use(settings: dict[str, Any]) -> None:
+    """From now on, in every thread."""
+    connections.settings["default"] = settings
+    connections.databases["default"] = settings
+    if hasattr(connections._connections, "default"):
+        del connections["default"]

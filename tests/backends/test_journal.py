@@ -232,3 +232,17 @@ async def test_cancel_reaches_the_producer_and_is_harmless_after_the_end() -> No
     assert asked == [True]
     with pytest.raises(UnknownStreamError):
         await journal.cancel("other")
+
+
+async def test_a_log_is_retired_under_the_journals_lock() -> None:
+    """Producers on several event loops end at the same time, and whoever sweeps walks over what has ended."""
+
+    class Guarded(dict[str, float]):
+        def __setitem__(self, stream_id: str, expiry: float) -> None:
+            assert journal._lock.locked()
+            super().__setitem__(stream_id, expiry)
+
+    journal = MemoryJournal()
+    journal._finished = Guarded()
+    await write(journal, "s", [1])
+    assert list(journal._finished) == ["s"]

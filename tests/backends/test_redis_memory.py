@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from collections.abc import Iterator
 
@@ -10,6 +11,7 @@ import pytest
 from headrace.backends import redis_leases
 from headrace.backends.log import Log
 from headrace.backends.redis_journal import RedisJournal
+from headrace.backends.redis_mirrored import Mirrored
 from tests.backends.journal_conformance import write
 from tests.backends.redis_servers import RunningServer, valkey_binary
 from tests.waiting import until
@@ -51,3 +53,16 @@ async def test_a_streams_text_goes_with_its_log(url: str, monkeypatch: pytest.Mo
     finally:
         gc.enable()
         await journal.close()
+
+
+async def test_a_producer_on_another_loop_may_begin_while_the_mirror_looks_through_its_streams(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a thread may do between two steps of the walk is done in one of them."""
+    link = RedisJournal(NOWHERE)._tie(asyncio.get_running_loop())
+    link.mirror.add("first", Log())
+    began = iter(("second",))
+    monkeypatch.setattr(Mirrored, "restart", lambda _: [link.mirror.add(name, Log()) for name in began])
+    link.mirror.restart()
+    assert list(link.mirror.streams) == ["first", "second"]
+    await link.close()

@@ -13,6 +13,7 @@ from headrace.backends.redis_journal import RedisJournal
 from headrace.stream.events import Finish, TextDelta
 from tests.backends.redis_servers import RunningServer, valkey_binary
 from tests.backends.test_redis_places import workers
+from tests.waiting import DEADLINE
 
 LEAST = 100
 
@@ -42,6 +43,14 @@ async def produce(journal: RedisJournal, name: str, project: str) -> None:
         writer.append([TextDelta("x"), Finish("stop")])
     journal.share_wire(name)
     await journal._wires.shared(5)
+    await mirrored(journal)
+
+
+async def mirrored(journal: RedisJournal) -> None:
+    """Returns when the server has all events: other workers know only such streams."""
+    link = journal._tie()
+    async with asyncio.timeout(DEADLINE):
+        await link.ask(link.mirror.settled)
 
 
 async def told(journal: RedisJournal, name: str) -> Any:
@@ -100,8 +109,7 @@ async def test_one_that_is_just_being_written_is_waited_for(server: RunningServe
         log.wire = Told("late")
         async with one.writer("late", on_cancel=lambda: None) as writer:
             writer.append([Finish("stop")])
-        while not (await other.known("late")).ended:
-            await asyncio.sleep(0.01)
+        await mirrored(one)
         asking = asyncio.create_task(told(other, "late"))
         await asyncio.sleep(0)
         one.share_wire("late")

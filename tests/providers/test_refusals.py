@@ -11,11 +11,17 @@ from hypothesis import strategies as st
 
 from headrace.errors import UpstreamError
 from headrace.providers.base import ChatRequest
-from headrace.providers.refusals import Adjustments, adjust, explain, named_limit, read_refusal
+from headrace.providers.refusals import Adjustments, explain, named_limit, read_refusal
 
 BOTH = frozenset({"temperature", "max_tokens"})
 DEFAULT = ChatRequest([], temperature=0.7, max_tokens=8192, defaulted=BOTH)
 GIVEN = ChatRequest([], temperature=0.7, max_tokens=8192)
+
+
+def adjust(error: UpstreamError, request: ChatRequest) -> ChatRequest | None:
+    """The request to try instead, or None where the refusal is none of our defaults'."""
+    adjustments = read_refusal(error, request)
+    return None if adjustments is None else adjustments.apply(request)
 
 
 def _error(message: str, param: str | None = None, status: int = 400) -> UpstreamError:

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.core.management import call_command
 from django.db import connections
 
-from headrace.config.databases import database
 from headrace.stats import figures, folding
 from headrace.stats.asked import Asked
 from headrace.stats.folding import fold, fold_all, prune_now
 from headrace.stats.models import Budget, Folding, Notice, RollUp, Stream
 from headrace.stats.streams import found
 from headrace.stats.webhooks import take
-from tests.postgres import Postgres
+from tests.postgres import Postgres, migrated
 from tests.stats.conftest import now_minute, spread_rows
 from tests.stats.test_figures import counted, key, wanted
 
@@ -34,26 +31,10 @@ def server() -> Iterator[str]:
 @pytest.fixture
 def postgres(server: str, django_db_blocker: Any) -> Iterator[None]:
     """Django's one database is this server, migrated and empty."""
-    before = connections.settings["default"]
-    connections.close_all()
-    with django_db_blocker.unblock():
-        use(before | {"TEST": {}} | database(server, Path("/nowhere")))
-        try:
-            call_command("migrate", verbosity=0)
-            for model in (Stream, RollUp, Notice, Budget):
-                model.objects.all().delete()
-            yield
-        finally:
-            connections.close_all()
-            use(before)
-
-
-def use(settings: dict[str, Any]) -> None:
-    """From now on, in every thread."""
-    connections.settings["default"] = settings
-    connections.databases["default"] = settings
-    if hasattr(connections._connections, "default"):
-        del connections["default"]
+    with migrated(server, django_db_blocker):
+        for model in (Stream, RollUp, Notice, Budget):
+            model.objects.all().delete()
+        yield
 
 
 def asked(by: Any, **where: str) -> Asked:

@@ -18,7 +18,7 @@ class Claims:
         self._lock = threading.Lock()
 
     def claim(self, name: str, value: str, seconds: float) -> str:
-        """What is claimed under this name now: this value, if none was."""
+        """Claim a name that is free. Returns the value that holds it now: this one, or that of whoever was first."""
         with self._lock:
             found = self._value(name)
             if found is not None:
@@ -30,12 +30,12 @@ class Claims:
             return value
 
     def get(self, name: str) -> str | None:
-        """What is claimed under this name."""
+        """The value that holds this name; None where it is free."""
         with self._lock:
             return self._value(name)
 
     def release(self, name: str, value: str) -> None:
-        """Give it free, unless it is another's."""
+        """Free the name if this value holds it."""
         with self._lock:
             if self._value(name) == value:
                 del self._held[name]

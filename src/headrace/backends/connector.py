@@ -97,7 +97,7 @@ class Connector:
         return _Route(await self._lookup(proxy.host, until, DNS_LIMIT), proxy.port, proxied=True)
 
     def _next(self, target: Target, route: _Route) -> str:
-        """Who stands first on the way, for messages."""
+        """The first hop, for messages: the proxy, or the target itself."""
         proxy = self._proxy if route.proxied else None
         return target.origin if proxy is None else f"the proxy {proxy.origin} ({PROXY_SETTING})"
 

@@ -57,7 +57,7 @@ class _Entry:
 
 
 def _parse_entry(text: str) -> _Entry:
-    """Raises ValueError for an item that is none: a list that is read half would be worse than none."""
+    """Raises ValueError for an item that cannot be read: half a list would be worse than none."""
     scheme, mark, rest = text.strip().rpartition("://")
     rest = rest.removesuffix("/")
     network = _network(rest)
@@ -97,7 +97,7 @@ class EgressPolicy:
         self._local = local
 
     def check_url(self, url: str) -> Target:
-        """What the text alone tells. A name that passes may still lead to an address that does not."""
+        """Check what the URL's text alone tells. A name that passes may still resolve to an address that does not."""
         target = parse_url(url)
         if target.address is not None:
             self.check_address(target, target.host)
@@ -106,7 +106,7 @@ class EgressPolicy:
         return target
 
     def check_address(self, target: Target, ip: str) -> None:
-        """The very address about to be connected to, for this target."""
+        """Check the address that is about to be connected to for this target."""
         try:
             address, kind = read_address(ip)
         except ValueError:

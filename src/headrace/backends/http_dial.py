@@ -38,7 +38,7 @@ async def open_socket(ip: str, port: int) -> socket.socket:
 
 
 async def race(dial: Dial, addresses: Sequence[str], port: int) -> socket.socket:
-    """The first that connects. Each gets a head start of STAGGER, or until one before it has failed.
+    """The socket that connects first. Attempts begin STAGGER apart, or at once when the one before has failed.
 
     Raises the last OSError where none connects. Leaves no socket and no task behind, cancelled or not.
     """

@@ -13,7 +13,7 @@ MIN_REST = 0.05  # seconds for stray bytes after an answer to show up, before a 
 
 
 class Pool:
-    """The connections at rest, the longest-resting first."""
+    """The idle connections, the longest idle first."""
 
     def __init__(self) -> None:
         self._resting: dict[Connection, None] = {}

@@ -10,7 +10,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any, Protocol
 
 from headrace.backends.claims import Claims
@@ -68,13 +68,13 @@ class Journal(Protocol):
         """Let other workers have what was kept of a stream's wire, now that it has ended. Returns at once."""
 
     async def claim(self, name: str, value: str, seconds: float) -> str:
-        """What is claimed under this name, on all workers: this value, if none was."""
+        """Claim a name, for all workers, if it is free. Returns the value that holds it now, perhaps another's."""
 
     async def claimed(self, name: str) -> str | None:
-        """What is claimed under this name, if anything is."""
+        """The value that holds this name on any worker; None where it is free."""
 
     async def release(self, name: str, value: str) -> None:
-        """Give a name free that was claimed with this value; harmless where it is another's."""
+        """Free the name if this value holds it; harmless where another does."""
 
 
 class MemoryJournal:
@@ -109,7 +109,7 @@ class MemoryJournal:
         return self._replay
 
     async def start(self) -> None:
-        """Nothing is to be done: a shared journal gets to work here, on the event loop that serves."""
+        """Nothing to do here; a shared journal begins its work on the event loop that serves."""
 
     async def close(self) -> None:
         """The counterpart of `start`."""
@@ -138,7 +138,7 @@ class MemoryJournal:
             return log
 
     def find(self, **about: Any) -> list[tuple[str, Log]]:
-        """The logs that are kept and about this, newest first."""
+        """The logs whose `about` has these values, newest first."""
         wanted = about.items()
         with self._lock:
             found = [(stream_id, log) for stream_id, log in self._logs.items() if wanted <= log.about.items()]
@@ -160,25 +160,37 @@ class MemoryJournal:
         """There is nobody to share it with."""
 
     async def read(self, stream_id: str, after: int = 0, *, idle: float = IDLE_SECONDS) -> AsyncIterator[Batch]:
-        log, waiter = self.log(stream_id), TaskWaiter(idle)
-        with log.follow(waiter, after) as follower:
-            while not follower.ended:
-                batch = follower.next()
-                if batch is not None:
-                    yield batch
-                elif not await waiter.wait():
-                    yield EMPTY
+        async with self._source(stream_id, after) as log:
+            waiter = TaskWaiter(idle)
+            with log.follow(waiter, after) as follower:
+                while not follower.ended:
+                    batch = follower.next()
+                    if batch is not None:
+                        yield batch
+                    elif not await waiter.wait():
+                        yield EMPTY
 
     def read_blocking(self, stream_id: str, after: int = 0, *, idle: float = IDLE_SECONDS) -> Iterator[Batch]:
         """`read` for a plain thread, where there is no event loop."""
-        log, waiter = self.log(stream_id), ThreadWaiter(idle)
-        with log.follow(waiter, after) as follower:
-            while not follower.ended:
-                batch = follower.next()
-                if batch is not None:
-                    yield batch
-                elif not waiter.wait():
-                    yield EMPTY
+        with self._source_blocking(stream_id, after) as log:
+            waiter = ThreadWaiter(idle)
+            with log.follow(waiter, after) as follower:
+                while not follower.ended:
+                    batch = follower.next()
+                    if batch is not None:
+                        yield batch
+                    elif not waiter.wait():
+                        yield EMPTY
+
+    @asynccontextmanager
+    async def _source(self, stream_id: str, after: int) -> AsyncIterator[Log]:  # noqa: ARG002 - a shared journal needs it
+        """The log to read, from this cursor on, for as long as it is read."""
+        yield self.log(stream_id)
+
+    @contextmanager
+    def _source_blocking(self, stream_id: str, after: int) -> Iterator[Log]:  # noqa: ARG002
+        """`_source` for a plain thread."""
+        yield self.log(stream_id)
 
     async def cancel(self, stream_id: str) -> None:
         self.cancel_now(stream_id)
@@ -216,7 +228,7 @@ class MemoryJournal:
 
     @property
     def lag(self) -> float:
-        """Seconds for which what others share has lacked something of ours; 0 where it has all, or nobody shares."""
+        """Seconds since the shared server last had everything of ours; 0 while it has, and where nothing is shared."""
         return 0.0
 
     @property
@@ -237,10 +249,11 @@ class MemoryJournal:
                 self._drop(next(iter(self._finished)))
 
     def _retire(self, stream_id: str) -> None:
-        """Start the time of replay, and see that the log goes at its end even if no other stream ever comes."""
+        """The log has ended: start its replay time, after which it is dropped even if no other stream ever comes."""
         loop = asyncio.get_running_loop()
         loop.call_later(PACK_DELAY, self._logs[stream_id].pack)
-        self._finished[stream_id] = self._clock() + self._replay
+        with self._lock:  # producers on other loops end, and sweep, at the same time
+            self._finished[stream_id] = self._clock() + self._replay
         loop.call_later(self._replay + 0.01, self.sweep)
         self.sweep()
 
@@ -252,8 +265,8 @@ class MemoryJournal:
 
 
 def _nobody(_stream_id: str, _there: bool) -> None:
-    """Nobody reads elsewhere, or nobody asks."""
+    """The default: nobody listens for readers elsewhere."""
 
 
 def _nobody_lost(_stream_id: str, _about: Mapping[str, Any]) -> None:
-    """Nobody asks what was lost."""
+    """The default: nobody listens for lost streams."""

@@ -91,7 +91,7 @@ class Follower:
         self.ended = log.ended and cursor >= log.total
 
     def next(self) -> Batch | None:
-        """What has come since, or None. Where the log ended short of the cursor, its ending."""
+        """The entries since the last call, or None. Where the log ended before it reached the cursor, its ending."""
         over = self._log.ended  # looked at first: it may end between the two
         batch = self._log.after(self.cursor) or (self._log.ending(self.cursor) if over else None)
         if batch is not None:
@@ -101,7 +101,7 @@ class Follower:
 
 
 class Account:
-    """Bytes that the logs of one journal hold packed, kept as they change: counting anew would cost each a look."""
+    """The packed bytes of all logs of one journal, as a running total: nobody has to add them up."""
 
     __slots__ = ("_lock", "held")
 
@@ -123,7 +123,7 @@ class Wire(Protocol):
     """What went over the wire for a stream."""
 
     def told(self) -> dict[str, Any]:
-        """All of it as JSON can say it, without keys. It takes a while."""
+        """All of it as values for JSON, without keys. Slow: for a thread, not for an event loop."""
 
 
 class Log:
@@ -210,7 +210,7 @@ class Log:
             return self._joined(number)
 
     def ending(self, number: int) -> Batch:
-        """How it ended, for a reader that waited after this number, which never came."""
+        """The ending, for a reader whose cursor lies beyond the last entry: what it waited for never came."""
         with self._lock:
             last = self._joined(self._total - 2) if self._recent else self._unpacked(max(self._total - 2, 0))
         return Batch(number + 1, ending_of(last.entries))
@@ -227,7 +227,7 @@ class Log:
 
     def batches(self) -> Iterator[Batch]:
         """All that is kept now, in order."""
-        number = max(self._oldest() - 1, 0)
+        number = self.oldest - 1
         while (batch := self.after(number)) is not None:
             number = batch.last
             yield batch

@@ -56,7 +56,7 @@ class Followers:
         return sum(map(len, self._filling.values()))
 
     def rename(self, worker: str) -> None:
-        """From now on this worker is asked under another name."""
+        """This worker is known under another name from now on."""
         self._worker, self._asked = worker, b"0-0"
 
     async def attach(self, stream_id: str, after: int) -> Replica:
@@ -140,7 +140,7 @@ class Followers:
         raise UnknownStreamError(stream_id)
 
     async def ask(self, worker: str, what: bytes, about: str = "") -> None:
-        """Leave word for a worker, which may be this one."""
+        """Send a message to a worker, which may be this one."""
         control = self._keys.control(worker)
         added = command("XADD", control, "MAXLEN", "~", rk.CONTROL_ENTRIES, "*", what, about)
         raised(await self._server.ask_all([added, command("PEXPIRE", control, int(rk.CONTROL_SECONDS * 1000))]))

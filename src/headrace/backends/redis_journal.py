@@ -14,8 +14,6 @@ from typing import Any
 
 from headrace.backends import redis_keys as rk
 from headrace.backends.journal import (
-    EMPTY,
-    IDLE_SECONDS,
     JOURNAL_BYTES,
     LISTED_STREAMS,
     REPLAY_SECONDS,
@@ -23,7 +21,7 @@ from headrace.backends.journal import (
     MemoryJournal,
 )
 from headrace.backends.known import Known, known_here
-from headrace.backends.log import Batch, Log
+from headrace.backends.log import Log
 from headrace.backends.loops import background_loop
 from headrace.backends.redis_facts import facts
 from headrace.backends.redis_follow import CANCEL
@@ -32,7 +30,6 @@ from headrace.backends.redis_mirrored import Mirrored
 from headrace.backends.redis_places import Places
 from headrace.backends.redis_server import FAILURES
 from headrace.backends.redis_wires import Wires
-from headrace.backends.waiting import TaskWaiter, ThreadWaiter
 
 HELD_LOOK_SECONDS = 0.02  # at the end of a stream whose process has just woken up
 
@@ -99,28 +96,6 @@ class RedisJournal(MemoryJournal):
             if mirrored is not None and mirrored.fenced:
                 self._forget(stream_id)
 
-    async def read(self, stream_id: str, after: int = 0, *, idle: float = IDLE_SECONDS) -> AsyncIterator[Batch]:
-        async with self._source(stream_id, after) as log:
-            waiter = TaskWaiter(idle)
-            with log.follow(waiter, after) as follower:
-                while not follower.ended:
-                    batch = follower.next()
-                    if batch is not None:
-                        yield batch
-                    elif not await waiter.wait():
-                        yield EMPTY
-
-    def read_blocking(self, stream_id: str, after: int = 0, *, idle: float = IDLE_SECONDS) -> Iterator[Batch]:
-        with self._source_blocking(stream_id, after) as log:
-            waiter = ThreadWaiter(idle)
-            with log.follow(waiter, after) as follower:
-                while not follower.ended:
-                    batch = follower.next()
-                    if batch is not None:
-                        yield batch
-                    elif not waiter.wait():
-                        yield EMPTY
-
     async def known(self, stream_id: str) -> Known:
         """Whose this stream is and how far it came, wherever it runs. Raises like `read`."""
         log = self._logs.get(stream_id)
@@ -175,17 +150,17 @@ class RedisJournal(MemoryJournal):
             on_cancel()
 
     async def claim(self, name: str, value: str, seconds: float) -> str:
-        """What is claimed under this name, on all workers: this value, if none was. Raises `JournalAwayError`."""
+        """As `Journal.claim`. Raises `JournalAwayError`."""
         taken = await self._ask("SET", self._keys.claim(name), value, "NX", "GET", "PX", int(seconds * 1000))
         return value if taken is None else str(taken, "utf-8")
 
     async def claimed(self, name: str) -> str | None:
-        """What is claimed under this name on any worker. Raises `JournalAwayError`."""
+        """As `Journal.claimed`. Raises `JournalAwayError`."""
         taken = await self._ask("GET", self._keys.claim(name))
         return None if taken is None else str(taken, "utf-8")
 
     async def release(self, name: str, value: str) -> None:
-        """Give a name free that was claimed with this value; harmless where it is another's."""
+        """As `Journal.release`. Raises `JournalAwayError`."""
         await self._ask("EVAL", rk.RELEASE.text, 1, self._keys.claim(name), value)
 
     def holds(self, stream_id: str) -> bool:
@@ -194,9 +169,12 @@ class RedisJournal(MemoryJournal):
         return stream_id in self._logs and (expiry is None or expiry > self._clock())
 
     def _forget_fenced(self) -> None:
-        """Read streams that were taken from us as all other workers do. Those whose writer is still there follow."""
+        """Drop our logs of streams that were taken from us: they are read as on any other worker from now on.
+
+        A log whose writer is still at work is dropped when that ends.
+        """
         link = self._link
-        for mirrored in link.mirror.streams.values() if link is not None else ():
+        for mirrored in link.mirror.all() if link is not None else ():
             if mirrored.fenced and mirrored.stream_id in self._finished:
                 self._forget(mirrored.stream_id)
 
@@ -275,7 +253,7 @@ class RedisJournal(MemoryJournal):
 
 
 async def _shown(mirrored: Mirrored) -> None:
-    """Returns when nothing of it is held back any more."""
+    """Wait until the writer holds nothing back any more."""
     while mirrored.held:
         await asyncio.sleep(HELD_LOOK_SECONDS)
         if not mirrored.vigil.doubtful:

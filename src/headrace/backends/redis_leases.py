@@ -84,7 +84,7 @@ class Leases:
             self._mirror.recovered.clear()
 
     async def leave(self) -> None:
-        """End in order: nobody is to wait for this worker."""
+        """End in order: give up the lease, so that nobody waits for it to expire."""
         worker = self._mirror.worker
         await self._server.ask_all(
             [
@@ -116,7 +116,7 @@ class Leases:
         self._expired = {pair: self._expired.get(pair, now) for pair in seen if pair[0] != self._mirror.worker}
 
     async def _attend(self) -> None:
-        """What is due after a tick. None of it may stop the ticking: what was not done is due after the next."""
+        """What is due after a tick. Its failures do not stop the ticking: what was not done is tried after the next."""
         now = self._loop.time()
         with contextlib.suppress(*FAILURES):  # the next tick tells of it
             async with asyncio.timeout(rk.COMMAND_SECONDS):
@@ -165,9 +165,9 @@ class Leases:
         return evaluate(rk.LOSE, names, stream_id, self._replay, known.top, known.top + len(ending), packed)
 
     async def _refresh(self) -> None:
-        """Let the keys of what still runs live on."""
+        """Renew the expiry of the keys of streams that still run."""
         lifetime = int(rk.RUNNING_SECONDS * 1000)
-        running = [mirrored.stream_id for mirrored in self._mirror.streams.values() if not mirrored.done]
+        running = [mirrored.stream_id for mirrored in self._mirror.all() if not mirrored.done]
         for at in range(0, len(running), CHUNK):
             names = [key(name) for name in running[at : at + CHUNK] for key in (self._keys.about, self._keys.log)]
             await self._server.ask_all([command("PEXPIRE", name, lifetime) for name in names])
@@ -177,5 +177,6 @@ class Leases:
         now = self._loop.time()
         if now >= self._prune_at:
             self._prune_at = now + PRUNE_SECONDS
-            for stream_id in [name for name in self._mirror.streams if not self._holds(name)]:
-                self._mirror.forget(stream_id)
+            for mirrored in self._mirror.all():
+                if not self._holds(mirrored.stream_id):
+                    self._mirror.forget(mirrored.stream_id)

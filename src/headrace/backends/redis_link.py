@@ -124,7 +124,7 @@ async def _called(call: Callable[[], Awaitable[T]]) -> T:
 
 
 def _report(task: asyncio.Task[None]) -> None:
-    """None of them ends by itself."""
+    """Log a task that failed: none of them ends by itself."""
     if not task.cancelled() and task.exception() is not None:
         logger.error("the shared journal is given up on this worker", exc_info=task.exception())
 

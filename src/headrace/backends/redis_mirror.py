@@ -78,7 +78,11 @@ class Mirror:
     @property
     def unfinished(self) -> bool:
         """Whether a stream has not come to its end here."""
-        return any(not mirrored.done for mirrored in self.streams.values())
+        return any(not mirrored.done for mirrored in self.all())
+
+    def all(self) -> list[Mirrored]:
+        """The streams that are mirrored now. Producers on other event loops may add more at any time."""
+        return list(self.streams.values())
 
     def add(self, stream_id: str, log: Log) -> Mirrored:
         """Mirror this log from its first entry on, until its end."""
@@ -89,13 +93,13 @@ class Mirror:
         return mirrored
 
     def forget(self, stream_id: str) -> None:
-        """Its log has expired here: what the server still lacks of it is nobody's any more."""
+        """Its log has expired here: stop mirroring it, whatever the server still lacks."""
         self._dirty.pop(stream_id, None)
         self.streams.pop(stream_id).finish()
 
     def restart(self) -> None:
         """The server has lost its data: everything we still have goes there again."""
-        for mirrored in self.streams.values():
+        for mirrored in self.all():
             if not mirrored.fenced:
                 mirrored.restart()
                 self._mark(mirrored)
@@ -103,7 +107,7 @@ class Mirror:
     def fence(self, worker: str) -> None:
         """Give up all streams that run under our old name; new ones run under this one."""
         self.worker = worker
-        for mirrored in list(self.streams.values()):
+        for mirrored in self.all():
             if not mirrored.done:
                 self._give_up(mirrored)
 
@@ -185,15 +189,15 @@ class Mirror:
     def _disconnect(self) -> None:
         """After this nobody knows what got through: every stream is taken up again with what is there."""
         wire, self._wire = self._wire, None
-        for mirrored in self.streams.values():
+        for mirrored in self.all():
             mirrored.opened = mirrored.opened and mirrored.done
         if wire is not None:
             wire.close()
 
     def _doubt(self) -> None:
-        """With the connection, what the server was told last may be lost: ends that nobody would tell it again."""
+        """The connection broke, and the server may have lost what it was told last: tell it the latest ends again."""
         since = self._loop.time() - rk.FORGOTTEN_SECONDS
-        for mirrored in self.streams.values():
+        for mirrored in self.all():
             if mirrored.done and not mirrored.fenced and mirrored.told > since:
                 mirrored.restart()
                 self._mark(mirrored)
@@ -226,7 +230,7 @@ class Mirror:
                 mirrored.take_up(top)
 
     def _collect(self, picked: Sequence[Mirrored]) -> list[Sending]:
-        """What each of these logs has to tell, as much as one flush may carry; the rest is marked again."""
+        """The new entries of each of these logs, up to what one flush may carry; logs with more are marked again."""
         sent: list[Sending] = []
         size = 0
         for mirrored in picked:
@@ -263,7 +267,7 @@ class Mirror:
             raise
 
     def _acknowledge(self, sent: Sequence[Sending], answer: Any) -> list[bytes]:
-        """Move on in what got through; the commands that trim it. Raises `FullError` when it was room that lacked."""
+        """Note what the server has taken; returns the commands that trim it. Raises `FullError` if it had no room."""
         if answer == rk.FENCED:
             self._fenced()
             return []
@@ -292,7 +296,7 @@ class Mirror:
             self._server.away.begin(error)
 
     def _release(self) -> None:
-        for mirrored in list(self.streams.values()):
+        for mirrored in self.all():
             if mirrored.held:
                 mirrored.release()
 

@@ -128,7 +128,7 @@ class Mirrored:
         self.next_mark = rk.TRIM_BYTES
 
     def count(self, last: int, ended: bool, size: int) -> int:
-        """Take note of what the server has taken; the number up to which it must now be trimmed, or 0."""
+        """Note what the server has taken; returns the number up to which it must now be trimmed, or 0."""
         self.acked = last
         self.ending = ended
         self.sent += size + rk.BATCH_BYTES
@@ -147,7 +147,7 @@ Sending = tuple[Mirrored, int, bool, bytes]
 
 
 def append_command(keys: rk.Keys, worker: str, sent: Sequence[Sending], *, by_text: bool = False) -> bytes:
-    """All of these in one script call. `by_text`: to a server that does not know the script yet."""
+    """The command that appends all of these in one call. `by_text`: for a server that does not know the script yet."""
     count = len(sent) + 1
     parts = [b"*%d\r\n" % (3 * count + 1)]
     parts += (bulk("EVAL"), bulk(rk.APPEND.text)) if by_text else (bulk("EVALSHA"), bulk(rk.APPEND.sha))

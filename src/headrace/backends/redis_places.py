@@ -26,11 +26,11 @@ class Places:
         self._keys = keys
         self._link = link
         self._own: Counter[str] = Counter()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # collecting garbage while it is held may give places back
         self._unsaid: set[str] = set()
 
     async def take(self, limits: Mapping[str, int]) -> str:
-        """One more stream under each name; the name that is full already, or nothing. Raises what is in `FAILURES`."""
+        """Count one more stream under each name, or return one that is full. Raises what is in `FAILURES`."""
         link, names = self._link(), list(limits)
         counts = self._add(names, 1)
         wanted = [number for name in names for number in (counts[name], limits[name])]

@@ -33,7 +33,7 @@ class Vigil:
         return now < self._doubt_until
 
     def beat(self, *, answered: bool) -> None:
-        """The heartbeat has asked the server whether our name is still ours, and knows it or does not."""
+        """The heartbeat has asked the server whether our name is still ours; `answered`: it got an answer."""
         doubtful = self.doubtful
         self._beat = self._clock()
         if answered or not doubtful:

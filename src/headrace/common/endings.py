@@ -65,7 +65,7 @@ def result_of(chat: Chat, stream: LiveStream) -> StreamResult:
 
 
 def _conclude(chat: Chat, hook: Hook | None, stream: LiveStream, done: Callable[[], None]) -> None:
-    """Called on the loop that produced the stream: it only hands over."""
+    """Hand over to a thread: this is called on the loop that produced the stream, which must not wait."""
     try:
         _pool.submit(_tell, chat, hook, stream, done)
     except RuntimeError:  # the interpreter is about to end, and its pools have

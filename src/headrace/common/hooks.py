@@ -40,7 +40,7 @@ _pool = ThreadPoolExecutor(max_workers=HOOK_THREADS, thread_name_prefix="headrac
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """What the site has its say in. None: Headrace's own way."""
+    """The functions by which a site takes part in a chat. None: Headrace's own way."""
 
     resolve_project: Hook | None = None
     authorize: Hook | None = None
@@ -98,7 +98,7 @@ def call(hook: Hook, *given: Any) -> Any:
 
 
 async def abefore(chat: Chat, hooks: Hooks) -> Chat:
-    """The chat as the site lets it be asked. RequestError: it does not."""
+    """The chat as the site's `before_stream` leaves it. RequestError where that refuses it."""
     if hooks.before_stream is not None:
         chat = _changed(await acall(hooks.before_stream, chat), chat)
     if before_stream.has_listeners():

@@ -16,7 +16,7 @@ from headrace.backends.loops import refuse_green_threads
 from headrace.common.conf import get_settings
 from headrace.errors import RequestError
 
-_lock = threading.Lock()
+_lock = threading.RLock()  # collecting garbage while it is held may give a place back
 _taken = 0
 
 
@@ -63,7 +63,7 @@ class _Place:
 
 
 def _is_counted(request: HttpRequest | None) -> bool:
-    """Whether a thread of a bounded number serves this request. Only a request tells."""
+    """Whether this request is served by a thread of a bounded pool. False without a request: nothing else tells."""
     if request is None or hasattr(request, "scope"):
         return False
     refuse_green_threads()

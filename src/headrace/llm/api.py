@@ -21,7 +21,7 @@ from headrace.llm.models import ModelConfiguration
 from headrace.projects.access import asked_project
 from headrace.providers.text_only import reads_text_only
 
-router = Router(tags=["models"])
+router = Router(tags=["models"], by_alias=True)
 ERRORS = frozenset({400, 404})
 MAX_CONFIGURATIONS = 1000
 """In one project: the list is answered whole."""
@@ -88,7 +88,6 @@ ONE: dict[Any, Any] = {200: ConfigurationAnswer, **FAILED}
 @router.get(
     "/projects/{project_id}/models/",
     response={200: ConfigurationList, **FAILED},
-    by_alias=True,
     summary="List a project's model configurations",
     operation_id="listModels",
 )
@@ -101,7 +100,6 @@ def list_models(request: HttpRequest, project_id: str) -> ConfigurationList:
 @router.post(
     "/projects/{project_id}/models/",
     response={201: ConfigurationAnswer, **FAILED},
-    by_alias=True,
     summary="Store a model configuration",
     operation_id="createModel",
 )
@@ -119,7 +117,6 @@ def create_model(request: HttpRequest, project_id: str, model: NewConfiguration)
 @router.get(
     "/projects/{project_id}/models/{config_id}/",
     response=ONE,
-    by_alias=True,
     summary="Read a model configuration",
     operation_id="readModel",
 )
@@ -131,7 +128,6 @@ def read_model(request: HttpRequest, project_id: str, config_id: str) -> Configu
 @router.patch(
     "/projects/{project_id}/models/{config_id}/",
     response=ONE,
-    by_alias=True,
     summary="Change a model configuration",
     operation_id="changeModel",
 )

@@ -11,15 +11,13 @@ from headrace.backends.metrics import count_egress_refusal
 from headrace.common.chats import Chat
 from headrace.common.conf import get_settings
 from headrace.common.database import in_database
-from headrace.common.endings import ending_of
 from headrace.common.gates import pass_gates
 from headrace.common.hooks import Hooks, abefore, site_hooks
-from headrace.common.monitoring.tracing import parent_of
 from headrace.common.owners import project_key
 from headrace.common.requests import InlineModel, LocalModel, StoredModel
 from headrace.common.shared_limits import take_place
+from headrace.common.stream_options import options_of
 from headrace.common.streams.adjustments import AdjustmentMemory
-from headrace.common.streams.asked import question_text, text_size
 from headrace.common.streams.build import source_for
 from headrace.common.streams.fallbacks import Candidate, FallbackSource
 from headrace.common.streams.live import LiveStream, StreamOptions
@@ -40,7 +38,7 @@ async def start_chat(chat: Chat, project: Any, *, caller: str = "", hooks: Hooks
 async def prepared_chat(
     chat: Chat, project: Any, *, caller: str = "", hooks: Hooks | None = None
 ) -> tuple[Source, StreamOptions]:
-    """What `Streams.create` makes this chat's stream of. Raises like `start_chat`."""
+    """The source and the options that `Streams.create` needs for this chat. Raises like `start_chat`."""
     settings, registry = get_settings(), streams()
     if registry.draining:
         raise RequestError("this server is about to end; ask again in a moment", code="draining", status=503)
@@ -51,25 +49,12 @@ async def prepared_chat(
     hooks = site_hooks() if hooks is None else hooks
     chat = await abefore(replace(chat, project=project_key(project), caller=caller), hooks)
     source = _source(await _found(project, chat.model), chat, registry.memory)
-    return source, StreamOptions(
-        on_disconnect=chat.settings.on_disconnect,
-        max_duration=chat.settings.max_duration,
-        orphan_seconds=settings.orphan_seconds,
-        project=chat.project,
-        caller=caller,
-        metadata=chat.settings.metadata,
-        input_bytes=text_size(chat.request.messages),
-        include_digest=chat.settings.include_digest,
-        include_wire=chat.settings.include_wire,
-        question=question_text(chat.request.messages) if settings.log_text else None,
-        parent=parent_of(chat.carried),
-        conclude=ending_of(chat, hooks),
-        leave_place=await take_place(registry.journal, chat.project, caller),
-    )
+    leave_place = await take_place(registry.journal, chat.project, caller)
+    return source, replace(options_of(chat, hooks), caller=caller, leave_place=leave_place)
 
 
 async def _found(project: Any, model: Any) -> list[tuple[str, Any]]:
-    """The model itself, and what stands in for it. Stored configurations are kept in projects of ours only."""
+    """The model, then its fallbacks, each with its `config_id`. Only projects of ours have stored configurations."""
     if not isinstance(model, StoredModel):
         return [("", model)]
     if not is_ours(project):
@@ -81,7 +66,7 @@ async def _found(project: Any, model: Any) -> list[tuple[str, Any]]:
 
 
 def _source(models: list[tuple[str, Any]], chat: Chat, memory: AdjustmentMemory) -> Source:
-    """What asks the first of these models, and the others where it fails."""
+    """The source that asks the first of these models, and the others in turn where it fails."""
     (_, first), *others = models
     source = source_for(first, chat.request, timeout=chat.settings.timeout, memory=memory)
     if isinstance(source, HTTPSource) and isinstance(first, InlineModel):
@@ -95,7 +80,7 @@ def _source(models: list[tuple[str, Any]], chat: Chat, memory: AdjustmentMemory)
 
 
 def _stand_in(model: InlineModel | LocalModel, chat: Chat, memory: AdjustmentMemory, first: Source) -> Source:
-    """A fallback's source. What is meant for the first model's dialect alone is not put to another."""
+    """A fallback's source. `extra_body` was written for the first model's dialect and is not sent in another."""
     source = source_for(model, chat.request, timeout=chat.settings.timeout, memory=memory)
     if isinstance(source, HTTPSource) and _dialect(source) != _dialect(first):
         source.request = replace(source.request, extra_body={})
@@ -112,7 +97,7 @@ def _policy(allow: tuple[str, ...], local: bool) -> EgressPolicy:
 
 
 def _check_address(source: HTTPSource) -> None:
-    """What the text of an address alone tells is refused before any stream; the rest when it is connected to."""
+    """Refuse an address whose text alone shows that it is not allowed; the rest is checked when it is connected to."""
     settings = get_settings()
     try:
         _policy(settings.egress_allow, settings.local).check_url(source.base_url)

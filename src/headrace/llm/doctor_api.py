@@ -22,7 +22,7 @@ from headrace.common.services.llm_streaming import create_streaming_response
 from headrace.common.timed_events import EVENTS, MAX_SILENCE, TimedEvents
 from headrace.stream.compression import choose_encoding
 
-router = Router(tags=["doctor"])
+router = Router(tags=["doctor"], by_alias=True)
 MAX_STREAMS = 8
 MAX_TEXT = 200
 Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
@@ -86,7 +86,7 @@ class Examination(WireSchema):
     keep_alive_seconds: float
 
 
-@router.get("/doctor/", response=Examination, by_alias=True, summary="What can be examined", operation_id="examination")
+@router.get("/doctor/", response=Examination, summary="What can be examined", operation_id="examination")
 @allows("known")
 async def examination(request: HttpRequest) -> dict[str, object]:  # noqa: ARG001 - Ninja names it so
     """By this `headrace doctor` knows a server of ours."""
@@ -107,7 +107,7 @@ async def timed_events(
     return create_streaming_response(source, request=request, headers=headers)
 
 
-@router.post("/doctor/", response=Judgement, by_alias=True, summary="Judge what arrived", operation_id="judge")
+@router.post("/doctor/", response=Judgement, summary="Judge what arrived", operation_id="judge")
 @allows("known")
 async def judge(request: HttpRequest, seen: DeliverySeen) -> dict[str, object]:  # noqa: ARG001 - Ninja names it so
     """Names what holds streams back, with the line of configuration that mends it."""

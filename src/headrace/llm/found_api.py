@@ -24,7 +24,7 @@ from headrace.llm.providers_api import on_stream_loop
 from headrace.providers.base import Provider
 from headrace.providers.usual import USUAL_MODELS
 
-router = Router(tags=["providers"])
+router = Router(tags=["providers"], by_alias=True)
 PATIENCE_SECONDS = 0.3  # nobody waits for what is not there; a server on this machine answers in a few ms
 MOST_OF_ONE = 3  # of one server: an offer, not a list
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -41,9 +41,7 @@ class FoundModels(WireSchema):
     models: list[FoundModel]
 
 
-@router.get(
-    "/found/", response=FoundModels, by_alias=True, summary="What is on this machine", operation_id="findModels"
-)
+@router.get("/found/", response=FoundModels, summary="What is on this machine", operation_id="findModels")
 @allows("known")
 async def find_models(request: HttpRequest) -> FoundModels:
     """Nothing where several people use the server: what runs beside it is not theirs."""

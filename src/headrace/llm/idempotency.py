@@ -80,7 +80,7 @@ def key_of(request: HttpRequest) -> str:
 async def start_once(
     chat: Chat, project: Any, *, caller: str = "", key: str = "", hooks: Hooks | None = None
 ) -> Started:
-    """The chat's stream, new or, under a key that was used before, the one that it was used for.
+    """The chat's stream: a new one or, where the key was used before, the stream that it was used for.
 
     A new one is ready to start, not yet asking. Raises RequestError and `JournalAwayError`.
     """
@@ -112,7 +112,7 @@ class _Once:
         raise _busy()
 
     async def _created(self, mine: Claim, parts: tuple[Source, StreamOptions]) -> Started:
-        """The stream under our claim. Nothing waits before it is there: who comes second finds it."""
+        """The stream under our claim, made without an `await` in between: whoever comes second finds it."""
         try:
             return Started(mine.stream_id, streams().create(*parts, stream_id=mine.stream_id))
         except RequestError:  # there is no place for it
@@ -155,14 +155,14 @@ class _Once:
 
 
 def fingerprint(chat: Chat) -> str:
-    """What two requests have in common when they ask for the same: everything but the key, in any order of fields."""
+    """A hash that is equal for requests that ask the same, whatever their API key and the order of their fields."""
     model = replace(chat.model, api_key="") if isinstance(chat.model, InlineModel) else chat.model
     asked = msgspec.json.encode([type(model).__name__, model, chat.request, chat.settings], order="deterministic")
     return hmac.new(derived_key("idempotency"), asked, hashlib.sha256).hexdigest()
 
 
 def _failed_before_its_first_event(known: Known) -> bool:
-    """Or ended so because nobody was left: the log is its ending and nothing else."""
+    """Whether its log is nothing but its ending: it failed, or was cancelled, before anything was shown."""
     finish = known.finish
     if not known.ended or finish is None:
         return False

@@ -27,7 +27,7 @@ logger = logging.getLogger("headrace.llm")
 
 
 def new_config_id() -> str:
-    """An id that says nothing and is not guessed."""
+    """A random id, which cannot be guessed."""
     return secrets.token_hex(8)
 
 

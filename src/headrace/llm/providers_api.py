@@ -25,9 +25,9 @@ from headrace.errors import RequestError, UpstreamError
 from headrace.llm.models import stored_model
 from headrace.projects.access import aproject_of
 from headrace.providers.base import Provider
-from headrace.providers.presets import _ALIASES, GENERIC, base_for
+from headrace.providers.presets import ALIASES, GENERIC, base_for
 
-router = Router(tags=["providers"])
+router = Router(tags=["providers"], by_alias=True)
 T = TypeVar("T")
 
 
@@ -77,9 +77,7 @@ class ModelNames(WireSchema):
 MODELS: dict[Any, Any] = {200: ModelNames, frozenset({400, 404, 429, 502, 504}): ErrorAnswer}
 
 
-@router.get(
-    "/providers/", response=ProviderList, by_alias=True, summary="List the providers", operation_id="listProviders"
-)
+@router.get("/providers/", response=ProviderList, summary="List the providers", operation_id="listProviders")
 @allows("known")
 def list_providers(request: HttpRequest) -> ProviderList:  # noqa: ARG001 - Ninja names it so
     return ProviderList(providers=[_answer(row) for row in all_rows()])
@@ -88,7 +86,6 @@ def list_providers(request: HttpRequest) -> ProviderList:  # noqa: ARG001 - Ninj
 @router.post(
     "/providers/{provider_id}/models/",
     response=MODELS,
-    by_alias=True,
     summary="List a provider's models",
     operation_id="listProviderModels",
 )
@@ -101,7 +98,6 @@ async def list_provider_models(request: HttpRequest, provider_id: str, asked: As
 @router.get(
     "/projects/{project_id}/models/{config_id}/available/",
     response=MODELS,
-    by_alias=True,
     summary="List the models at a stored configuration's provider",
     operation_id="listAvailableModels",
 )
@@ -145,7 +141,7 @@ def _answer(row: Provider) -> ProviderAnswer:
         title=row.title,
         dialect=row.adapter.name,
         endpoint=row.base_url,
-        aliases=sorted(name for name, known in _ALIASES.items() if known == row.name),
+        aliases=sorted(name for name, known in ALIASES.items() if known == row.name),
         key_variable=row.key_variable,
         key_here=environment_key(row) != "",
         docs_url=row.docs_url,

@@ -33,7 +33,7 @@ _STREAM_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def journal_away() -> RequestError:
-    """Whether there is such a stream cannot be said now."""
+    """The 503 for when the shared journal does not answer, so that nobody can say whether the stream exists."""
     message = "the journal that the workers share does not answer now; ask again in a moment"
     return RequestError(message, code="journal_away", status=503)
 

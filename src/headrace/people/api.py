@@ -42,14 +42,14 @@ from headrace.projects.access import project_of
 from headrace.projects.keeping import permissions_of
 from headrace.projects.models import Membership, Project, Role
 
-router = Router(tags=["people"])
+router = Router(tags=["people"], by_alias=True)
 FAILED: dict[Any, Any] = {frozenset({400, 401, 403, 404, 409, 429}): ErrorAnswer}
 MAX_MEMBERS = 2000
 """In one list."""
 MAX_ENTRIES = 200
 
 
-@router.get("/me/", response={200: Me, **FAILED}, by_alias=True, summary="Who you are", operation_id="me")
+@router.get("/me/", response={200: Me, **FAILED}, summary="Who you are", operation_id="me")
 @allows("known")
 def read_me(request: HttpRequest) -> Me:
     """Where nobody signs in, one person without a name who may do everything."""
@@ -69,7 +69,6 @@ def read_me(request: HttpRequest) -> Me:
 @router.get(
     "/projects/{project_id}/members/",
     response={200: MemberList, **FAILED},
-    by_alias=True,
     summary="List a project's people",
     operation_id="listMembers",
 )
@@ -82,7 +81,6 @@ def list_members(request: HttpRequest, project_id: str) -> MemberList:
 @router.post(
     "/projects/{project_id}/members/",
     response={201: MemberAnswer, **FAILED},
-    by_alias=True,
     summary="Add somebody who has an account",
     operation_id="addMember",
 )
@@ -102,7 +100,6 @@ def add_member(request: HttpRequest, project_id: str, member: NewMember) -> Stat
 @router.patch(
     "/projects/{project_id}/members/{member_id}/",
     response={200: MemberAnswer, **FAILED},
-    by_alias=True,
     summary="Change somebody's role",
     operation_id="changeMember",
 )
@@ -137,7 +134,6 @@ def remove_member(request: HttpRequest, project_id: str, member_id: str) -> Stat
 @router.get(
     "/projects/{project_id}/invitations/",
     response={200: InvitationList, **FAILED},
-    by_alias=True,
     summary="List the open invitations",
     operation_id="listInvitations",
 )
@@ -150,7 +146,6 @@ def list_invitations(request: HttpRequest, project_id: str) -> InvitationList:
 @router.post(
     "/projects/{project_id}/invitations/",
     response={201: MadeInvitation, **FAILED},
-    by_alias=True,
     summary="Invite somebody by a link, which is answered this once",
     operation_id="invite",
 )
@@ -184,7 +179,6 @@ def delete_invitation(request: HttpRequest, project_id: str, invitation_id: str)
 @router.get(
     "/projects/{project_id}/tokens/",
     response={200: TokenList, **FAILED},
-    by_alias=True,
     summary="List a project's tokens",
     operation_id="listTokens",
 )
@@ -196,7 +190,6 @@ def list_tokens(request: HttpRequest, project_id: str) -> TokenList:
 @router.post(
     "/projects/{project_id}/tokens/",
     response={201: MadeToken, **FAILED},
-    by_alias=True,
     summary="Make a token for a program; it is answered this once",
     operation_id="createToken",
 )
@@ -228,7 +221,6 @@ def revoke_token(request: HttpRequest, project_id: str, token_id: str) -> Status
 @router.get(
     "/projects/{project_id}/audit/",
     response={200: AuditList, **FAILED},
-    by_alias=True,
     summary="Read who did what, newest first",
     operation_id="readAudit",
 )
@@ -245,7 +237,6 @@ def read_audit(
 @router.get(
     "/audit/",
     response={200: AuditList, **FAILED},
-    by_alias=True,
     summary="Read who did what on this server, signing in included; for its operator",
     operation_id="readServerAudit",
 )
@@ -276,7 +267,11 @@ def _project(request: HttpRequest, project_id: str) -> Project:
 
 
 def _membership(request: HttpRequest, project_id: str, member_id: str) -> Membership:
-    project = _project(request, project_id)
+    """The member, to be changed: until the transaction ends nobody else changes one of this project.
+
+    Two owners who leave at the same time would otherwise both find the other still there.
+    """
+    project = Project.objects.select_for_update().get(pk=_project(request, project_id).pk)
     known = member_id.isascii() and len(member_id) <= 64
     people = {str(each.user_id): each for each in project.memberships.select_related("user")} if known else {}
     if member_id not in people:

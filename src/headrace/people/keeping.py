@@ -101,7 +101,7 @@ def _token(request: HttpRequest) -> str:
 
 
 def _program(found: Found | None) -> Program:
-    """RequestError 401: unknown, revoked, or its time is over."""
+    """The program of this token. RequestError 401 where it is unknown, revoked or expired."""
     if found is None or (found[1] is not None and found[1] <= timezone.now()):
         raise unknown_caller("this token is unknown, revoked, or its time is over")
     program: Program = found[0]

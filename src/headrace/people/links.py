@@ -42,7 +42,7 @@ class MadeLink:
 
 
 def make_link(kind: str, *, hours: int, **fields: Any) -> MadeLink:
-    """A new link; links that are over are let go of."""
+    """A new link; expired ones are deleted."""
     Link.objects.filter(expires__lte=timezone.now()).delete()
     secret = new_link_secret()
     link = Link.objects.create(
@@ -73,7 +73,7 @@ def invite(project: Project, role: str, *, days: int = INVITATION_DAYS, note: st
 
 
 def find_link(secret: object) -> Link:
-    """The link of this secret. RequestError 404: used, over, or none."""
+    """The link of this secret. RequestError 404 where it was used, has expired or never was."""
     found = None
     if isinstance(secret, str) and 0 < len(secret) <= MAX_SECRET:
         good = Link.objects.filter(digest=digest(secret), expires__gt=timezone.now())

@@ -65,7 +65,7 @@ class Watch:
         self._admitted.add((caller, project))
 
     def wake(self) -> None:
-        """Have a thread that looks, if none does."""
+        """Start the thread that looks, unless it runs."""
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="headrace-people", daemon=True)
@@ -145,7 +145,7 @@ def _people(places: set[Place]) -> set[Place]:
 
 
 def raise_generation(**_: Any) -> None:
-    """Something may have been taken from somebody."""
+    """Tell all workers that somebody may have lost access."""
     if not Generation.objects.filter(pk=1).update(number=F("number") + 1):
         Generation.objects.get_or_create(pk=1, defaults={"number": 1})
 

@@ -25,7 +25,7 @@ def new_link_secret() -> str:
 
 
 def new_id() -> str:
-    """An id that says nothing."""
+    """A random id."""
     return secrets.token_hex(8)
 
 

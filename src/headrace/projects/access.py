@@ -28,7 +28,7 @@ _known: dict[tuple[str, Any, str], tuple[Project, float]] = {}
 
 
 def projects_of(user: Any) -> QuerySet[Project]:
-    """The projects that `user` may use: all where nobody logs in, else those whose member (or whose lord) it is."""
+    """The projects that `user` may use: all where nobody logs in, and for superusers; else those it is a member of."""
     if get_settings().auth == "none":
         return Project.objects.all()
     if user is None or not user.is_authenticated:

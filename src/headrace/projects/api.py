@@ -18,7 +18,7 @@ from headrace.errors import RequestError
 from headrace.projects.access import asked_projects
 from headrace.projects.models import PUBLIC_ID, Membership, Project, Role
 
-router = Router(tags=["projects"])
+router = Router(tags=["projects"], by_alias=True)
 
 
 class ProjectAnswer(WireSchema):
@@ -31,7 +31,7 @@ class ProjectList(WireSchema):
     projects: list[ProjectAnswer]
 
 
-@router.get("/projects/", response=ProjectList, by_alias=True, summary="List the projects", operation_id="listProjects")
+@router.get("/projects/", response=ProjectList, summary="List the projects", operation_id="listProjects")
 @allows("known")
 def list_projects(request: HttpRequest) -> ProjectList:
     found = asked_projects(request)
@@ -51,7 +51,6 @@ FAILED: dict[Any, Any] = {frozenset({400, 403, 409}): ErrorAnswer}
 @router.post(
     "/projects/",
     response={201: ProjectAnswer, **FAILED},
-    by_alias=True,
     summary="Make a project; whoever makes it owns it",
     operation_id="createProject",
 )

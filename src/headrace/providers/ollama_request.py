@@ -11,12 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from headrace.errors import FramingError, RequestError
+from headrace.errors import RequestError
 from headrace.providers.base import ChatRequest, Endpoint, HTTPRequest, Message, Provider
 from headrace.providers.prompts import as_prompt
 from headrace.providers.text_only import refuse_images
-from headrace.providers.turns import Media, read_conversation
-from headrace.stream.payload import decode_json
+from headrace.providers.turns import Media, read_call, read_conversation
 
 _OPTIONS = {
     "max_tokens": "num_predict",
@@ -129,19 +128,9 @@ def _message(message: Message, where: str, names: dict[str, str]) -> dict[str, A
 
 
 def _call(call: Any, where: str) -> dict[str, Any]:
-    function = call.get("function") if isinstance(call, Mapping) else None
-    if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
-        raise RequestError("A tool call needs function.name.", field=f"{where}.function.name")
-    arguments = function.get("arguments") or {}
-    if isinstance(arguments, str):
-        try:
-            arguments = decode_json(arguments.encode("utf-8", "replace"))
-        except FramingError:
-            arguments = None
-    if not isinstance(arguments, Mapping):
-        raise RequestError("The arguments must be a JSON object.", field=f"{where}.function.arguments")
-    named = {"id": call["id"]} if call.get("id") else {}
-    return {**named, "function": {"name": function["name"], "arguments": arguments}}
+    read = read_call(call, where)
+    named = {"id": read.id} if read.id else {}
+    return {**named, "function": {"name": read.name, "arguments": read.arguments}}
 
 
 def _content(content: Any, where: str) -> tuple[str, list[str]]:

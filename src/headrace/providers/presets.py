@@ -20,7 +20,7 @@ PRESETS: Mapping[str, Provider] = {row.name: row for row in ROWS}
 GENERIC = PRESETS["openai-compatible"]
 """The row for every endpoint that no other row knows."""
 
-_ALIASES: Mapping[str, str] = {
+ALIASES: Mapping[str, str] = {
     "302": "302ai",
     "302.ai": "302ai",
     "alibaba": "dashscope",
@@ -115,7 +115,7 @@ def resolve(provider_id: str, endpoint: str = "") -> Provider:
     chats are spoken.
     """
     asked = "-".join(provider_id.strip().lower().replace("_", " ").split())
-    row = PRESETS.get(_ALIASES.get(asked, asked)) or _row_of_host(endpoint) or GENERIC
+    row = PRESETS.get(ALIASES.get(asked, asked)) or _row_of_host(endpoint) or GENERIC
     if row.name in ("ollama", "ollama-openai", GENERIC.name):
         row = _ollama_face(row, endpoint)
     if row.adapter is openai_chat.ADAPTER and _path_of(endpoint).endswith("/responses"):

@@ -117,12 +117,6 @@ def read_refusal(error: UpstreamError, request: ChatRequest) -> Adjustments | No
     return None
 
 
-def adjust(error: UpstreamError, request: ChatRequest) -> ChatRequest | None:
-    """The request to try instead, or None where the refusal is none of our defaults'."""
-    adjustments = read_refusal(error, request)
-    return None if adjustments is None else adjustments.apply(request)
-
-
 def explain(error: UpstreamError, request: ChatRequest) -> UpstreamError:
     """The same error; where it refuses a value of the caller's, saying which, what was sent and what is allowed."""
     facts = _facts(error)

@@ -120,7 +120,7 @@ def _blocks(message: Mapping[str, Any], where: str, names: dict[str, str]) -> It
         yield from _thoughts(message.get("reasoning_details"))
     yield from content
     for at, call in enumerate(message.get("tool_calls") or ()):
-        read = _call(call, f"{where}.tool_calls[{at}]")
+        read = read_call(call, f"{where}.tool_calls[{at}]")
         names[read.id] = read.name
         yield read
 
@@ -177,7 +177,8 @@ def _thoughts(details: Any) -> Iterator[Thought]:
                 yield Thought(encrypted=data)
 
 
-def _call(call: Any, where: str) -> Call:
+def read_call(call: Any, where: str) -> Call:
+    """A call of an earlier answer. RequestError where it has no name, or its arguments are no object."""
     function = call.get("function") if isinstance(call, Mapping) else None
     if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
         raise RequestError("A tool call needs function.name.", field=f"{where}.function.name")

@@ -37,7 +37,7 @@ from headrace.stats.schemas import (
 from headrace.stats.spans import moment, suited
 from headrace.stats.tables import csv_response
 
-router = Router(tags=["statistics"])
+router = Router(tags=["statistics"], by_alias=True, exclude_unset=True)
 FAILED: dict[Any, Any] = {frozenset({400, 401, 403, 404, 429}): ErrorAnswer}
 Shown = dict[str, Any] | HttpResponse
 STATS = "/projects/{project_id}/stats/"
@@ -46,8 +46,6 @@ STATS = "/projects/{project_id}/stats/"
 @router.get(
     STATS + "totals/",
     response={200: Totals, **FAILED},
-    by_alias=True,
-    exclude_unset=True,
     summary="Streams, tokens, cost and bytes, by whatever",
     operation_id="statsTotals",
 )
@@ -61,8 +59,6 @@ def read_totals(request: HttpRequest, project_id: str, query: Query[TotalsQuery]
 @router.get(
     STATS + "series/",
     response={200: Series, **FAILED},
-    by_alias=True,
-    exclude_unset=True,
     summary="The same over time",
     operation_id="statsSeries",
 )
@@ -78,8 +74,6 @@ def read_series(request: HttpRequest, project_id: str, query: Query[SeriesQuery]
 @router.get(
     STATS + "percentiles/",
     response={200: Percentiles, **FAILED},
-    by_alias=True,
-    exclude_unset=True,
     summary="Percentiles of a measure, over time and by whatever",
     operation_id="statsPercentiles",
 )
@@ -98,8 +92,6 @@ def read_percentiles(request: HttpRequest, project_id: str, query: Query[Percent
 @router.get(
     STATS + "streams/",
     response={200: StreamRows, **FAILED},
-    by_alias=True,
-    exclude_unset=True,
     summary="The latest, the slowest or the failed streams",
     operation_id="statsStreams",
 )
@@ -116,8 +108,6 @@ def list_streams(request: HttpRequest, project_id: str, query: Query[StreamsQuer
 @router.get(
     STATS + "streams/{stream_id}/",
     response={200: Timeline, **FAILED},
-    by_alias=True,
-    exclude_unset=True,
     summary="One stream's figures and its timeline",
     operation_id="statsStream",
 )

@@ -22,7 +22,7 @@ from headrace.stats.budgets import BudgetMeasure, Period, Standing, gate, knows_
 from headrace.stats.models import Budget
 from headrace.stats.naming import is_owner
 
-router = Router(tags=["budgets"])
+router = Router(tags=["budgets"], by_alias=True, exclude_unset=True)
 FAILED: dict[Any, Any] = {frozenset({400, 401, 403, 404, 409, 429}): ErrorAnswer}
 ONE = "/projects/{project_id}/budgets/{measure}/{period}/"
 MAX_LIMIT = 1e15
@@ -69,8 +69,6 @@ class BudgetList(WireSchema):
 @router.get(
     "/projects/{project_id}/budgets/",
     response={200: BudgetList, **FAILED},
-    by_alias=True,
-    exclude_unset=True,
     summary="A project's budgets, and what is spent of them",
     operation_id="listBudgets",
 )
@@ -84,8 +82,6 @@ def list_budgets(request: HttpRequest, project_id: str) -> dict[str, Any]:
 @router.put(
     ONE,
     response={200: BudgetAnswer, **FAILED},
-    by_alias=True,
-    exclude_unset=True,
     summary="Set what a project may spend in a day or a month",
     operation_id="setBudget",
 )

@@ -14,6 +14,7 @@ import threading
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 
 from headrace.backends.loops import background_loop
 from headrace.common.database import in_database
@@ -116,7 +117,7 @@ async def _deliver_in_turn() -> None:
     """Send what is due, one after another."""
     while (parcel := await in_database(take)) is not None:
         problem = await send(parcel)
-        await in_database(lambda parcel=parcel, problem=problem: settle(parcel, problem))  # type: ignore[misc]
+        await in_database(partial(settle, parcel, problem))
 
 
 courier = Courier()

@@ -14,15 +14,12 @@ from msgspec import UNSET
 from headrace.backends.loops import background_loop
 from headrace.common.chats import Chat
 from headrace.common.conf import get_settings
-from headrace.common.endings import ending_of
 from headrace.common.hooks import GivenHook, Hooks, abefore, before, site_hooks
-from headrace.common.monitoring.tracing import parent_of
 from headrace.common.owners import project_key
 from headrace.common.requests import chat_request, model_ref, stream_settings
-from headrace.common.streams.asked import question_text, text_size
+from headrace.common.stream_options import options_of
 from headrace.common.streams.build import source_for
 from headrace.common.streams.chat import EventStream
-from headrace.common.streams.live import StreamOptions
 from headrace.common.streams.runtime import streams
 from headrace.errors import HeadraceError
 from headrace.providers.base import Message
@@ -93,24 +90,12 @@ class LLMService:
         return Chat(self._model, request, chosen, project=project_key(project) if project else "")
 
     def _stream(self, chat: Chat, hooks: Hooks, orphan_seconds: float | None = None) -> EventStream:
-        settings, registry, asked = get_settings(), streams(), chat.request.messages
-        live = registry.create(
-            source_for(chat.model, chat.request, timeout=chat.settings.timeout, memory=registry.memory),
-            StreamOptions(
-                on_disconnect=chat.settings.on_disconnect,
-                max_duration=chat.settings.max_duration,
-                orphan_seconds=settings.orphan_seconds if orphan_seconds is None else orphan_seconds,
-                project=chat.project,
-                metadata=chat.settings.metadata,
-                include_digest=chat.settings.include_digest,
-                include_wire=chat.settings.include_wire,
-                input_bytes=text_size(asked),
-                question=question_text(asked) if settings.log_text else None,
-                parent=parent_of(chat.carried),
-                conclude=ending_of(chat, hooks),
-            ),
-        )
-        return EventStream(registry.journal, live.id, live=live, idle=settings.keepalive_seconds)
+        registry, options = streams(), options_of(chat, hooks)
+        if orphan_seconds is not None:
+            options = replace(options, orphan_seconds=orphan_seconds)
+        source = source_for(chat.model, chat.request, timeout=chat.settings.timeout, memory=registry.memory)
+        live = registry.create(source, options)
+        return EventStream(registry.journal, live.id, live=live, idle=get_settings().keepalive_seconds)
 
     async def achat(self, messages: Iterable[Message], **options: Any) -> Answer:
         """The whole answer at once, in a coroutine. A broken answer is returned with its `failure`, not raised."""

@@ -69,7 +69,7 @@ class Capture:
         ROOM.give(self)
 
     def let_go(self) -> None:
-        """Others need the room."""
+        """Drop everything: others need the room."""
         self.cut, self._now_asked = True, None
         self._asked, self._shown = [], []
 
@@ -78,7 +78,7 @@ class Capture:
         self._began = time.monotonic()
 
     def asked(self, request: HTTPRequest, secrets: tuple[str, ...]) -> None:
-        """This is about to be sent."""
+        """A request is about to be sent: a new attempt begins."""
         self._now_asked = None
         sent = {name.lower(): _sent(name, value) for name, value in request.headers.items()}
         if self._takes(len(request.body) + len(request.url) + _size(sent)):
@@ -97,12 +97,12 @@ class Capture:
             asked.reads.append((self._now(), data))
 
     def failed(self, error: UpstreamError) -> None:
-        """The attempt came to this end."""
+        """The attempt failed with this error."""
         if self._now_asked is not None:
             self._now_asked.failed = (error.code, error.message)
 
     def shown(self, count: int) -> None:
-        """The stream's next events, so many of them, are shown now."""
+        """The stream's next `count` events are shown now."""
         first, self._events = self._events + 1, self._events + count
         if self._takes(0):
             self._shown.append((self._now(), first, self._events))
@@ -187,7 +187,7 @@ def _frames(asked: _Asked) -> Iterator[dict[str, Any]]:
 
 
 def _masked(body: bytes, secrets: tuple[str, ...]) -> bytes:
-    """Without the secrets as they are, wherever reads and frames cut them; nothing moves."""
+    """The body with each secret overwritten by as many asterisks, also where it spans two reads or frames."""
     for secret in secrets:
         if len(secret) >= LEAST_SECRET:
             body = body.replace(secret.encode(), b"*" * len(secret.encode()))
@@ -195,7 +195,7 @@ def _masked(body: bytes, secrets: tuple[str, ...]) -> bytes:
 
 
 def _boundaries(body: bytes, kind: str) -> Iterator[int]:
-    """Where each frame ends. What is neither events nor lines is one."""
+    """Where each frame ends. A body that is neither events nor lines is one frame."""
     mark = _BLANK_LINE if kind == "text/event-stream" else _LINE if "ndjson" in kind or "jsonl" in kind else None
     end = 0
     for found in mark.finditer(body) if mark else ():

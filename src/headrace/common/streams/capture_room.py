@@ -35,11 +35,11 @@ class Room:
 
     @property
     def held(self) -> int:
-        """Bytes of all."""
+        """Bytes that all hold together."""
         return self._total
 
     def take(self, asking: Kept, count: int) -> bool:
-        """So many bytes more for it, if need be of somebody else's; False where nobody can make room."""
+        """Take `count` more bytes for it, from somebody else where needed; False where nobody can make room."""
         with self._lock:
             while self._total + count > MOST_OF_ALL:
                 if not self._relieve(asking, count):
@@ -51,7 +51,7 @@ class Room:
             return True
 
     def give(self, kept: Kept) -> None:
-        """It holds nothing any more."""
+        """Free all that it holds."""
         with self._lock:
             size = self._sizes.pop(id(kept), 0)
             self._total -= size

@@ -147,13 +147,7 @@ class LiveStream:
 
     def cancel(self, ending: Ending = "cancelled") -> None:
         """End the stream: the upstream call is closed at once. From any thread; harmless when it has ended."""
-        loop = self._loop
-        if loop is None or loop.is_closed():
-            return
-        if _runs_here(loop):
-            self._cancel(ending)
-        else:
-            loop.call_soon_threadsafe(self._cancel, ending)
+        self._on_loop(lambda: self._cancel(ending))
 
     def join(self) -> None:
         """A reader has come."""

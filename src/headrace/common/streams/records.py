@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from headrace.common.limits import is_token
 from headrace.stream.sketch import Sketch
 
 if TYPE_CHECKING:
@@ -81,11 +80,6 @@ class StreamRecord:
     """The provider's HTTP status, where it failed with one."""
     provider_reason: str
     moments: tuple[Moment, ...] = ()
-
-    @property
-    def by_token(self) -> bool:
-        """Whether a program asked, with a project's token."""
-        return is_token(self.caller)
 
 
 @dataclass(frozen=True, slots=True)
