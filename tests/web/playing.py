@@ -10,7 +10,7 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from headrace.testing import ScriptedUpstream
 from tests.live import LiveServer, model_at
-from tests.web.pictures import left
+from tests.web.pictures import leave
 
 MODELS = "/api/projects/default/models/"
 VIOLATIONS = """window.violations = [];
@@ -66,4 +66,4 @@ def talks(upstream: ScriptedUpstream) -> list[list[Any]]:
 async def closed(page: Page) -> None:
     """Nothing was refused by the page's policy; nothing stays open."""
     assert await page.evaluate("window.violations") == []
-    await left(page)
+    await leave(page)

@@ -84,7 +84,7 @@ def told(site: LiveServer, stream_id: str) -> dict[str, Any]:
     return {"blockquote": texts(events, "reasoning"), "pre": texts(events, "content"), "output": reason, "strong": ""}
 
 
-async def left(page: Page) -> None:
+async def leave(page: Page) -> None:
     """Nothing went wrong in it, and React warned of nothing."""
     assert page.faults == []  # type: ignore[attr-defined]
     await page.close()
@@ -100,7 +100,7 @@ async def test_it_shows_thought_and_answer(
     assert await answer(page) == told(site, stream_id)
     assert await page.evaluate("sessionStorage.length") == 0
     assert len(upstream.requests) == 1
-    await left(page)
+    await leave(page)
 
 
 @pytest.mark.parametrize(("seed", "reset"), [(3, False), (4, True)])
@@ -128,7 +128,7 @@ async def test_what_is_mounted_twice_asks_once(
     stream_id = await kept(page)
     assert await answer(page) == told(site, stream_id)
     assert len(upstream.requests) == 1
-    await left(page)
+    await leave(page)
 
 
 async def test_what_is_unmounted_goes_on_and_is_found_again(
@@ -142,7 +142,7 @@ async def test_what_is_unmounted_goes_on_and_is_found_again(
     await page.click("#show")
     assert await answer(page) == told(site, stream_id)
     assert len(upstream.requests) == 1
-    await left(page)
+    await leave(page)
 
 
 @pytest.mark.parametrize("upstream", [ENDLESS, SILENT], indirect=True)
@@ -153,7 +153,7 @@ async def test_stop_ends_it_upstream(browser: Browser, pages: str, model: str, u
     await page.click("#pane1 button:text-is('Stop')")
     assert (await answer(page))["output"] == "cancelled"
     assert upstream.wait_disconnect()
-    await left(page)
+    await leave(page)
 
 
 @pytest.mark.parametrize("upstream", [SILENT], indirect=True)
@@ -164,7 +164,7 @@ async def test_a_question_that_is_stopped_at_once_is_not_asked(
     await page.evaluate("for (const button of document.querySelectorAll('#pane1 button')) button.click()")
     await closed(page)
     assert upstream.requests == []
-    await left(page)
+    await leave(page)
 
 
 async def test_another_question_ends_the_one_before(browser: Browser, site: LiveServer, pages: str) -> None:
@@ -177,7 +177,7 @@ async def test_another_question_ends_the_one_before(browser: Browser, site: Live
         assert (await answer(page))["output"] == "stop"
         assert told(site, before)["output"] == "cancelled"
         assert len(upstream.requests) == 2
-        await left(page)
+        await leave(page)
 
 
 async def test_reloads_in_mid_answer_lose_nothing(
@@ -191,7 +191,7 @@ async def test_reloads_in_mid_answer_lose_nothing(
         await page.reload()
     assert await answer(page) == told(site, stream_id)
     assert len(upstream.requests) == 1
-    await left(page)
+    await leave(page)
 
 
 @pytest.mark.parametrize("upstream", [LATE], indirect=True)
@@ -204,7 +204,7 @@ async def test_a_reload_before_the_first_word_loses_nothing(
     await page.reload()
     assert (await answer(page))["pre"] == "begun"
     assert len(upstream.requests) == 1
-    await left(page)
+    await leave(page)
 
 
 async def test_two_hooks_keep_their_own(
@@ -221,7 +221,7 @@ async def test_two_hooks_keep_their_own(
     assert await answer(page, "pane2") == told(site, second)
     assert first != second
     assert len(upstream.requests) == 2
-    await left(page)
+    await leave(page)
 
 
 @pytest.mark.parametrize("upstream", [SHORT], indirect=True)
@@ -229,4 +229,4 @@ async def test_a_browser_that_keeps_nothing_still_answers(browser: Browser, page
     page = await shown(browser, pages, model, script=NO_STORAGE)
     await ask(page)
     assert (await answer(page))["pre"] == "short"
-    await left(page)
+    await leave(page)

@@ -14,7 +14,7 @@ from playwright.async_api import Browser, Page, expect
 
 from headrace.people.managing_words import CHINESE, ENGLISH
 from tests.live import ROOT, LiveServer
-from tests.web.pictures import left
+from tests.web.pictures import leave
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="module")]
 PASSWORD = "a long enough phrase"
@@ -50,7 +50,7 @@ async def page(browser: Browser, server: LiveServer) -> AsyncIterator[Page]:
     page.on("pageerror", lambda error: complaints.append(str(error)))
     await _sign_in(page, server, "ann")
     yield page
-    await left(page)
+    await leave(page)
     assert [each for each in complaints if "409 (Conflict)" not in each] == []
 
 
@@ -112,7 +112,7 @@ async def test_whoever_owns_nothing_is_told_so_in_their_language(browser: Browse
     await page.wait_for_url("**/people/")
     await expect(page.locator("#status")).to_have_text(CHINESE["nothing"])
     await expect(page.locator("#all")).to_be_hidden()
-    await left(page)
+    await leave(page)
 
 
 async def test_whether_streams_arrive_is_said_in_the_readers_language(browser: Browser, server: LiveServer) -> None:
@@ -124,7 +124,7 @@ async def test_whether_streams_arrive_is_said_in_the_readers_language(browser: B
     await page.locator("#send").click()
     await page.locator("#examine").click()
     await expect(page.locator("#findings li.good")).to_contain_text("20 个事件逐个到达", timeout=20_000)
-    await left(page)
+    await leave(page)
 
 
 async def test_both_languages_have_the_same_words() -> None:

@@ -18,7 +18,7 @@ from tests.client.history import long_answer
 from tests.corpus import CASES, needs_corpus, rows
 from tests.live import ROOT, LiveServer
 from tests.web.node import BUILD, WEB, missing
-from tests.web.pictures import left
+from tests.web.pictures import leave
 from tests.web.playing import ask, asks, button, closed, ended, playground, stored
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]  # a browser on a busy machine
@@ -318,7 +318,7 @@ async def test_a_models_text_runs_nothing_and_loads_nothing(
         assert sum(len(upstream.requests) for upstream in upstreams) >= len(texts)
         if one_by_one:
             assert await page.evaluate("window.changes") > sum(map(len, texts)) / PANES / 2  # again and again
-        await left(page)
+        await leave(page)
 
 
 async def dangers(page: Page) -> list[str]:
@@ -357,7 +357,7 @@ async def test_axe_finds_nothing_serious(
     assert await faults(page) == []
     await page.get_by_role("dialog").evaluate("(place) => place.append(document.createElement('button'))")
     assert len(await faults(page)) == 1  # so it would have been found
-    await left(page)
+    await leave(page)
 
 
 CODE = """```python

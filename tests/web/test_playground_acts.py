@@ -15,7 +15,7 @@ from playwright.async_api import Browser, Route, expect
 from headrace.testing import Close, ScriptedUpstream, Send, chat_answer, response, sse
 from tests.live import LiveServer
 from tests.web.node import BUILD, missing
-from tests.web.pictures import left
+from tests.web.pictures import leave
 from tests.web.playing import ask, asks, button, closed, ended, playground, stored, talks
 from tests.web.test_playground import BUILT, faults
 
@@ -193,7 +193,7 @@ async def test_a_retry_waits_as_long_as_the_provider_said(
     assert len(upstream.requests) == 1
     await page.clock.fast_forward(301_000)
     assert await upstream.requested(2)
-    await left(page)
+    await leave(page)
 
 
 async def test_a_pane_has_parameters_of_its_own_when_it_is_unlinked(

@@ -15,7 +15,7 @@ from playwright.async_api import Browser, Page, expect
 from headrace.testing import ScriptedUpstream, Send, chat_answer
 from tests.live import LiveServer
 from tests.web.node import BUILD, missing
-from tests.web.pictures import left
+from tests.web.pictures import leave
 from tests.web.playing import ask, asks, button, closed, ended, playground, stored, talks
 from tests.web.test_playground import BUILT, HALF, faults
 
@@ -200,7 +200,7 @@ async def test_a_preset_has_models_settings_and_a_pane_of_its_own(
     async with page.expect_download() as started:
         await page.get_by_role("dialog").get_by_role("button", name="Export").click()
     text = (await (await started.value).path()).read_text("utf-8")
-    await left(page)
+    await leave(page)
 
     other = await playground(browser, server.url, [one])
     await other.get_by_role("button", name="Presets").click()

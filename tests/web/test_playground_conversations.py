@@ -15,6 +15,7 @@ from tests.client.history import long_answer
 from tests.corpus import CASES, needs_corpus, rows
 from tests.live import LiveServer
 from tests.web.node import BUILD, missing
+from tests.web.pictures import leave
 from tests.web.playing import ask, closed, ended, playground, stored, talks
 from tests.web.test_playground import BUILT, HALF, faults
 
@@ -286,7 +287,7 @@ async def test_a_page_of_hostile_answers_runs_nothing_and_loads_nothing(
         )
         assert [name for name in await opened.evaluate(handlers) if name.startswith("on")] == []
         assert await opened.locator("article").count() == len(found)
-        await left(page)
+        await leave(page)
 
 
 @pytest.mark.parametrize(("width", "theme"), [(390, "light"), (820, "dark")])

@@ -16,7 +16,7 @@ from headrace.errors import ERROR_CODES
 from headrace.testing import Close, ScriptedUpstream, Send, chat_answer, response
 from tests.live import ROOT, LiveServer
 from tests.web.node import BUILD, missing
-from tests.web.pictures import left
+from tests.web.pictures import leave
 from tests.web.playing import ask, button, ended, playground, stored, talks
 from tests.web.test_playground import BUILT, faults
 
@@ -79,7 +79,7 @@ async def test_a_refused_key_is_changed_where_it_is_said(
     await expect(page.locator("article")).to_contain_text("welcome")
     assert upstream.requests[-1].headers["authorization"] == "Bearer sk-the-right-one"
     assert talks(upstream)[1] == ["hi"]
-    await left(page)
+    await leave(page)
 
 
 def refusing(status: int, code: str, message: str, **headers: str) -> Any:
@@ -121,7 +121,7 @@ async def test_a_refusal_offers_what_mends_it(
         await expect(page.get_by_role("dialog")).to_be_visible()
     elif code == "unauthenticated":
         await page.wait_for_url("**/sign/in")
-    await left(page)
+    await leave(page)
 
 
 async def test_what_does_not_load_never_breaks_an_answer(
@@ -146,7 +146,7 @@ async def test_what_does_not_load_never_breaks_an_answer(
     await expect(page.locator("article [aria-busy]")).to_contain_text("The end.")
     await ask(page, "and again")
     await expect(page.locator("article dl")).to_have_count(2)
-    await left(page)
+    await leave(page)
 
 
 async def test_a_page_that_fails_has_a_way_out(
@@ -164,7 +164,7 @@ async def test_a_page_that_fails_has_a_way_out(
     await page.get_by_role("button", name="Begin a new conversation").click()
     await ask(page, "hello")
     await ended(page)
-    await left(page)
+    await leave(page)
 
 
 async def test_a_server_that_is_gone_is_said_and_the_draft_kept(
@@ -176,7 +176,7 @@ async def test_a_server_that_is_gone_is_said_and_the_draft_kept(
     await ask(page, "are you there?")
     await expect(page.locator("article")).to_contain_text("Headrace server", timeout=60_000)
     await expect(page.locator("article")).to_contain_text("are you there?")
-    await left(page)
+    await leave(page)
 
 
 @pytest.mark.parametrize("upstream", [[[Send(chat_answer(text))] for text in (FRACTIONS, LISTS, RICH)]], indirect=True)
@@ -190,4 +190,4 @@ async def test_an_answer_nested_without_end_is_shown_as_it_was_written(
         await expect(page.locator("article").nth(number - 1)).to_contain_text(text, use_inner_text=True)
     await ask(page, "now the rivers")
     await page.wait_for_selector("article:nth-of-type(3) .katex")
-    await left(page)
+    await leave(page)

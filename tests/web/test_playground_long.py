@@ -11,7 +11,7 @@ from playwright.async_api import Browser, Page
 from headrace.testing import Drip, ScriptedUpstream, Send, chunk, sse, stream_head
 from tests.live import LiveServer
 from tests.web.node import BUILD, missing
-from tests.web.pictures import left
+from tests.web.pictures import leave
 from tests.web.playing import ask, playground, stored
 from tests.web.test_playground import BUILT
 
@@ -104,4 +104,4 @@ async def test_a_hundred_thousand_tokens_stay_smooth(server: LiveServer, browser
         assert counted["most"] <= MOST_CHANGES
         texts = await page.locator("article [aria-busy] p").all_text_contents()
         assert sum("It ends at" in text for text in texts) >= PARTS
-        await left(page)
+        await leave(page)

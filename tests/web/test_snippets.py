@@ -16,7 +16,7 @@ from playwright.async_api import Browser, Page, expect
 from headrace.testing import ScriptedUpstream, Send, chat_answer
 from tests.live import KEY, ROOT, LiveServer
 from tests.web.node import BUILD, missing, node_folder
-from tests.web.pictures import left
+from tests.web.pictures import leave
 from tests.web.playing import ask, button, closed, ended, playground, stored, talks
 from tests.web.test_playground import BUILT, faults
 
@@ -179,4 +179,4 @@ async def test_a_wire_that_is_no_longer_kept_is_said(server: LiveServer, browser
         await expect(page.get_by_role("dialog")).to_contain_text("no longer keeps the wire")
         await expect(page.get_by_role("region", name="Request")).to_contain_text('"content": "hi"')
         await expect(page.get_by_role("region", name="Events")).to_contain_text("data: [DONE]")
-        await left(page)
+        await leave(page)

@@ -24,7 +24,7 @@ from headrace.testing import Close, Hold, ScriptedUpstream, Send, Sleep, chat_an
 from tests.live import MESSAGES, ROOT, STREAM, LiveServer, model_at
 from tests.web.conftest import migrate
 from tests.web.node import BUILD, missing
-from tests.web.pictures import left
+from tests.web.pictures import leave
 from tests.web.playing import VIOLATIONS
 from tests.web.test_playground import BUILT, faults
 
@@ -88,7 +88,7 @@ async def page(counted: LiveServer, browser: Browser) -> Any:
     opened = await statistics(browser, counted)
     yield opened
     assert await opened.evaluate("window.violations") == []
-    await left(opened)
+    await leave(opened)
 
 
 async def statistics(browser: Browser, live: LiveServer, query: str = "", **context: Any) -> Page:
@@ -135,7 +135,7 @@ async def test_it_fits_and_axe_finds_nothing_serious(
     page = await statistics(browser, counted, viewport=size, color_scheme=theme, locale=locale)
     assert await page.evaluate("document.documentElement.scrollWidth") == width
     assert await faults(page) == []
-    await left(page)
+    await leave(page)
 
 
 async def test_a_chart_is_read_by_keys_and_as_a_table(page: Page) -> None:
@@ -234,7 +234,7 @@ async def test_a_finger_reads_before_it_looks_closer(counted: LiveServer, browse
     assert "to=" not in page.url
     await outcomes.get_by_role("button", name="Look closer").tap()
     await page.wait_for_url("**range=1h&to=*")
-    await left(page)
+    await leave(page)
 
 
 async def test_models_are_told_apart_over_time(page: Page) -> None:
@@ -285,11 +285,11 @@ async def test_owners_see_who_asked_and_others_do_not(browser: Browser, tmp_path
         assert await faults(owner) == []
         await owner.get_by_label("Project").select_option("research")
         await expect(owner.get_by_text("No streams in this time")).to_be_visible()
-        await left(owner)
+        await leave(owner)
         editor = await signed_in(browser, live, heads["ben"])
         await expect(editor.locator("main dl").first).to_contain_text("Streams3")
         await expect(editor.get_by_text("By person")).to_have_count(0)
-        await left(editor)
+        await leave(editor)
 
 
 @contextmanager
