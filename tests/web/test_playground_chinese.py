@@ -12,7 +12,7 @@ from headrace.testing import Close, ScriptedUpstream, Send, chunk, response, sse
 from tests.live import LiveServer
 from tests.web.node import BUILD, missing
 from tests.web.pictures import picture
-from tests.web.playing import ask, button, closed, ended, playground, stored
+from tests.web.playing import MODELS, ask, button, closed, ended, playground, stored
 from tests.web.test_playground import BUILT
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
@@ -67,7 +67,9 @@ async def spoken(page: Page) -> None:
     """Whatever this station says, it says in Chinese."""
     await picture(page)
     texts = [str(text) for text in await page.evaluate(TEXTS)]
-    for name in NAMES:
+    models = await page.evaluate(f"fetch('{MODELS}').then((answered) => answered.json())")
+    named = [each[field] for each in models["models"] for field in ("name", "modelId")]  # other tests' too
+    for name in sorted([*NAMES, *named], key=len, reverse=True):
         texts = [text.replace(name, "") for text in texts]
     assert [text for text in texts if ENGLISH.search(text)] == []
 

@@ -135,7 +135,7 @@ async def test_a_demonstration_model_is_renamed_and_hidden(
         await page.get_by_role("option", name="Change or remove models").wait_for()
 
     await listed()
-    assert await demo.count() > 1
+    await expect(demo.nth(1)).to_be_visible()
     await page.get_by_role("option", name="Change or remove models").click()
     dialog = page.get_by_role("dialog")
     row = dialog.get_by_role("listitem").filter(has_text="smollm2-reasoning")
@@ -158,7 +158,7 @@ async def test_a_demonstration_model_is_renamed_and_hidden(
     await dialog.get_by_label("Hide demonstration models").uncheck()
     await page.keyboard.press("Escape")
     await listed()
-    assert await demo.count() > 1
+    await expect(demo.nth(1)).to_be_visible()
     await closed(page)
 
 

@@ -160,7 +160,9 @@ async def test_a_stream_leads_to_its_timeline(page: Page) -> None:
     await page.get_by_role("region", name="By model").get_by_role("button", name="busy").click()
     await expect(page.locator("main dl").first).to_contain_text(ONE)
     await expect(page).to_have_url(re.compile("model=busy"))
-    await page.get_by_role("region", name="Slowest to begin").get_by_role("link").click()
+    slowest = page.get_by_role("region", name="Slowest to begin").get_by_role("link")
+    await expect(slowest).to_have_count(1)  # each card asks for itself
+    await slowest.click()
     dialog = page.get_by_role("dialog", name="Timeline")
     moments = dialog.get_by_role("list", name="Timeline").get_by_role("listitem")
     await expect(moments).to_contain_text(
