@@ -14,7 +14,7 @@ from headrace.testing import ScriptedUpstream
 from tests.integration.conftest import data_dir, server
 from tests.live import ROOT, LiveServer
 from tests.web.browser import browsing
-from tests.web.node import client_module
+from tests.web.node import BUILD, BUILT, client_module, missing
 from tests.web.pages import PAGES, documented
 from tests.web.pictures import picture
 from tests.web.site import LONG, stored
@@ -40,6 +40,13 @@ async def _pictures(request: pytest.FixtureRequest) -> AsyncIterator[None]:
             for page in context.pages:
                 await picture(page)
             await context.close()
+
+
+@pytest.fixture(scope="module")
+def built() -> None:
+    """The page is there: its tests ask for this by `usefixtures`."""
+    if not BUILT.is_file():
+        missing("the built playground", BUILD)
 
 
 @pytest.fixture(scope="module")

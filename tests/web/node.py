@@ -14,7 +14,9 @@ import pytest
 from tests.live import ROOT
 
 WEB = ROOT / "web"
-CLIENT_MODULE = ROOT / "src" / "headrace" / "static" / "headrace" / "client.js"
+STATIC = ROOT / "src" / "headrace" / "static" / "headrace"
+CLIENT_MODULE = STATIC / "client.js"
+BUILT = STATIC / "app" / "index.html"
 LEAST = (20, 19)
 BUILD = "make web installs and builds what is needed"
 

@@ -16,13 +16,16 @@ from headrace.testing import Close, Hold, ScriptedUpstream, Send, Sleep, chat_an
 from tests.client.cutting import Cut, CuttingProxy, after_bytes
 from tests.client.history import long_answer
 from tests.corpus import CASES, needs_corpus, rows
-from tests.live import ROOT, LiveServer
+from tests.live import LiveServer
 from tests.web.node import BUILD, WEB, missing
 from tests.web.pictures import leave
 from tests.web.playing import ask, asks, button, closed, ended, playground, stored
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]  # a browser on a busy machine
-BUILT = ROOT / "src" / "headrace" / "static" / "headrace" / "app" / "index.html"
+pytestmark = [
+    pytest.mark.usefixtures("built"),
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.timeout(180),
+]  # a browser on a busy machine
 HALF: list[Any] = [
     Send(stream_head() + chunk(sse({"choices": [{"index": 0, "delta": {"content": "Half an answer"}}]}))),
     Hold(),
@@ -32,12 +35,6 @@ THINKING: list[Any] = [
     Hold(),
 ]
 PLAIN = [Send(chat_answer("<think>plan</think>", "Hello **there**"))]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _built() -> None:
-    if not BUILT.is_file():
-        missing("the built playground", BUILD)
 
 
 @pytest.fixture

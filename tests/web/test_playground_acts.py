@@ -14,12 +14,12 @@ from playwright.async_api import Browser, Route, expect
 
 from headrace.testing import Close, ScriptedUpstream, Send, chat_answer, response, sse
 from tests.live import LiveServer
-from tests.web.node import BUILD, missing
+from tests.web.node import BUILT
 from tests.web.pictures import leave
 from tests.web.playing import ask, asks, button, closed, ended, playground, stored, talks
-from tests.web.test_playground import BUILT, faults
+from tests.web.test_playground import faults
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.usefixtures("built"), pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 ONE = [Send(chat_answer("first answer"))]
 CUT = {"choices": [{"index": 0, "delta": {"content": "and so"}, "finish_reason": "length"}]}
 LATER = response(
@@ -28,12 +28,6 @@ LATER = response(
     content_type="application/json",
     headers="Retry-After: 300\r\n",
 )
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _built() -> None:
-    if not BUILT.is_file():
-        missing("the built playground", BUILD)
 
 
 @pytest.fixture

@@ -14,12 +14,12 @@ from playwright.async_api import Browser, Page, expect
 
 from headrace.testing import ScriptedUpstream, Send, chat_answer
 from tests.live import LiveServer
-from tests.web.node import BUILD, missing
+from tests.web.node import BUILT
 from tests.web.pictures import leave
 from tests.web.playing import ask, asks, button, closed, ended, playground, stored, talks
-from tests.web.test_playground import BUILT, HALF, faults
+from tests.web.test_playground import HALF, faults
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.usefixtures("built"), pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 FIRST_LOAD = 300_000
 """Bytes, gzip: what has to arrive before the page can be used."""
 CHROME = [
@@ -44,12 +44,6 @@ DISPATCH = """(field, events) => {
     field.dispatchEvent(new Kind(type, { bubbles: true, cancelable: true, ...data }));
   }
 }"""
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _built() -> None:
-    if not BUILT.is_file():
-        missing("the built playground", BUILD)
 
 
 @pytest.fixture

@@ -10,12 +10,11 @@ from playwright.async_api import Browser, Locator, Page, expect
 
 from headrace.testing import Close, ScriptedUpstream, Send, chunk, response, sse, stream_head
 from tests.live import LiveServer
-from tests.web.node import BUILD, missing
+from tests.web.conftest import migrate
 from tests.web.pictures import picture
-from tests.web.playing import MODELS, ask, button, closed, ended, playground, stored
-from tests.web.test_playground import BUILT
+from tests.web.playing import ask, button, closed, ended, playground, stored
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.usefixtures("built"), pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 WIDE = {"width": 1440, "height": 900}
 ENDED = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
 TEXTS = """() => {
@@ -51,10 +50,13 @@ def answer(thought: str, text: str) -> list[Send]:
     return [Send(stream_head() + chunk(sse(*events, ENDED, "[DONE]")) + chunk(b""))]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _built() -> None:
-    if not BUILT.is_file():
-        missing("the built playground", BUILD)
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """One of its own: what other tests have stored and asked is in English."""
+    folder = tmp_path_factory.mktemp("chinese")
+    migrate(folder, {})
+    with LiveServer.uvicorn(folder) as live:
+        yield live
 
 
 @pytest.fixture
@@ -67,9 +69,7 @@ async def spoken(page: Page) -> None:
     """Whatever this station says, it says in Chinese."""
     await picture(page)
     texts = [str(text) for text in await page.evaluate(TEXTS)]
-    models = await page.evaluate(f"fetch('{MODELS}').then((answered) => answered.json())")
-    named = [each[field] for each in models["models"] for field in ("name", "modelId")]  # other tests' too
-    for name in sorted([*NAMES, *named], key=len, reverse=True):
+    for name in NAMES:
         texts = [text.replace(name, "") for text in texts]
     assert [text for text in texts if ENGLISH.search(text)] == []
 

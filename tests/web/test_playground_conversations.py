@@ -14,19 +14,12 @@ from headrace.testing import ScriptedUpstream, Send, chat_answer
 from tests.client.history import long_answer
 from tests.corpus import CASES, needs_corpus, rows
 from tests.live import LiveServer
-from tests.web.node import BUILD, missing
 from tests.web.pictures import leave
 from tests.web.playing import ask, closed, ended, playground, stored, talks
-from tests.web.test_playground import BUILT, HALF, faults
+from tests.web.test_playground import HALF, faults
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.usefixtures("built"), pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 WIDE = {"width": 1440, "height": 900}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _built() -> None:
-    if not BUILT.is_file():
-        missing("the built playground", BUILD)
 
 
 @pytest.fixture

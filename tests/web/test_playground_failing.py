@@ -15,12 +15,11 @@ from headrace.common.http import CODES
 from headrace.errors import ERROR_CODES
 from headrace.testing import Close, ScriptedUpstream, Send, chat_answer, response
 from tests.live import ROOT, LiveServer
-from tests.web.node import BUILD, missing
 from tests.web.pictures import leave
 from tests.web.playing import ask, button, ended, playground, stored, talks
-from tests.web.test_playground import BUILT, faults
+from tests.web.test_playground import faults
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.usefixtures("built"), pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 SOURCE = ROOT / "web" / "playground" / "src"
 ELSEWHERE = {"link_unknown", "unknown_person", "provider_failed", "error"}
 """Codes of addresses that the playground never asks: invitations, members, signing in."""
@@ -28,12 +27,6 @@ FAILED = response(b'{"error": {"message": "no such key"}}', status="401 No", con
 FRACTIONS = "$$" + r"\frac{1}{" * 300 + "x" + "}" * 300 + "$$"
 LISTS = "\n".join("  " * depth + "- x" for depth in range(400))
 RICH = "# Rivers\n\n```python\nprint(1)\n```\n\n$$\nx^2\n$$\n\nThe end."
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _built() -> None:
-    if not BUILT.is_file():
-        missing("the built playground", BUILD)
 
 
 @pytest.fixture

@@ -10,12 +10,10 @@ from playwright.async_api import Browser, Page
 
 from headrace.testing import Drip, ScriptedUpstream, Send, chunk, sse, stream_head
 from tests.live import LiveServer
-from tests.web.node import BUILD, missing
 from tests.web.pictures import leave
 from tests.web.playing import ask, playground, stored
-from tests.web.test_playground import BUILT
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.usefixtures("built"), pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
 TOKENS = 100_000
 LONGEST_TASK = 100.0  # milliseconds
 CATEGORIES = ["toplevel", "devtools.timeline", "disabled-by-default-devtools.timeline", "__metadata"]
@@ -29,12 +27,6 @@ SECTION = (
 
 
 PARTS = TOKENS * 4 // (len(SECTION) + 2)  # each number takes up to four digits where three stood
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _built() -> None:
-    if not BUILT.is_file():
-        missing("the built playground", BUILD)
 
 
 def tokens() -> list[str]:

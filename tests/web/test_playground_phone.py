@@ -11,11 +11,10 @@ from playwright.async_api import Browser, Locator, Page, expect
 
 from headrace.testing import Hold, ScriptedUpstream, Send, chat_answer, chunk, sse, stream_head
 from tests.live import LiveServer
-from tests.web.node import BUILD, missing
 from tests.web.playing import ask, closed, ended, playground, stored
-from tests.web.test_playground import BUILT, faults
+from tests.web.test_playground import faults
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.usefixtures("built"), pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 WIDTH, HEIGHT, ABOVE_KEYBOARD = 390, 800, 420
 STEPS = 20  # of a finger
 PHONE: dict[str, Any] = {
@@ -36,12 +35,6 @@ ENDS_ABOVE = """(place, height) => {
   return top >= 0 && bottom > top && bottom <= height;
 }"""
 AT_END = "({ scrollHeight, scrollTop, clientHeight }) => Math.abs(scrollHeight - scrollTop - clientHeight) <= 1"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _built() -> None:
-    if not BUILT.is_file():
-        missing("the built playground", BUILD)
 
 
 @pytest.fixture

@@ -11,18 +11,11 @@ from playwright.async_api import Browser, Page, expect
 
 from headrace.testing import ScriptedUpstream, Send, chat_answer
 from tests.live import LiveServer
-from tests.web.node import BUILD, missing
 from tests.web.playing import MODELS, ask, asks, button, closed, ended, playground, stored
-from tests.web.test_playground import BUILT, faults
+from tests.web.test_playground import faults
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.usefixtures("built"), pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 WIDE = {"width": 1440, "height": 900}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _built() -> None:
-    if not BUILT.is_file():
-        missing("the built playground", BUILD)
 
 
 @pytest.fixture

@@ -15,20 +15,14 @@ from playwright.async_api import Browser, Page, expect
 
 from headrace.testing import ScriptedUpstream, Send, chat_answer
 from tests.live import KEY, ROOT, LiveServer
-from tests.web.node import BUILD, missing, node_folder
+from tests.web.node import missing, node_folder
 from tests.web.pictures import leave
 from tests.web.playing import ask, button, closed, ended, playground, stored, talks
-from tests.web.test_playground import BUILT, faults
+from tests.web.test_playground import faults
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.usefixtures("built"), pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 HARD = 'It\'s "quoted" \\ and\nbroken ${x} `y` \U0001f600 {% 你好'
 ASKED = "a question before"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _built() -> None:
-    if not BUILT.is_file():
-        missing("the built playground", BUILD)
 
 
 async def shown(page: Page, kind: str) -> str:

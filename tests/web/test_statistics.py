@@ -23,12 +23,11 @@ from headrace.backends.children import start_python
 from headrace.testing import Close, Hold, ScriptedUpstream, Send, Sleep, chat_answer, chunk, response, sse, stream_head
 from tests.live import MESSAGES, ROOT, STREAM, LiveServer, model_at
 from tests.web.conftest import migrate
-from tests.web.node import BUILD, missing
 from tests.web.pictures import leave
 from tests.web.playing import VIOLATIONS
-from tests.web.test_playground import BUILT, faults
+from tests.web.test_playground import faults
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.usefixtures("built"), pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 STATS = "/api/projects/default/stats/"
 END = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
 
@@ -48,12 +47,6 @@ REFUSED = response(b'{"error": {"message": "no such key"}}', status="401 No", co
 HALF: list[Any] = [Send(stream_head() + delta("Half an answer")), Hold()]
 ONE = re.compile(r"Streams1\D")
 ASKED = {"quick": 6, "slow": 2, "busy": 1, "refused": 2}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _built() -> None:
-    if not BUILT.is_file():
-        missing("the built playground", BUILD)
 
 
 @pytest.fixture(scope="module")
